@@ -1,0 +1,305 @@
+//! Source, middle and sink, on the ports that every actor has.
+//!
+//! Everything they know lies in durable cells: an incarnation goes on where the last committed step ended.
+
+use airssys_ringbuf::message;
+use airssys_ringbuf::step::{Attach, Durable, Receiver, Sender, StepCore, Verdict, mistake};
+
+use crate::bus::Bus;
+use crate::failure::{Failure, ensure};
+pub(crate) use crate::traffic::{Flow, IN, Item, OUT};
+
+/// The actors' names, and their regions'.
+pub(crate) const SOURCE: &str = "source";
+pub(crate) const MIDDLE: &str = "middle";
+pub(crate) const SINK: &str = "sink";
+
+/// The cells' names.
+pub(crate) const STATE: &str = "state";
+pub(crate) const FIXED: &str = "fixed";
+pub(crate) const SEEN: &str = "seen";
+
+/// What the middle's second cell holds for ever: no step touches it.
+pub(crate) const FIXED_VALUE: u64 = 0x00f1_00f1_00f1_00f1;
+
+/// The most messages that the middle takes in one step.
+const BATCH: u64 = 2;
+
+/// What a step shall do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// Its work, and commit it.
+    Work,
+    /// Its work, and abort it.
+    Abort,
+    /// Nothing.
+    Idle,
+}
+
+/// What came of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It committed.
+    Busy,
+    /// It did not.
+    Idle,
+    /// The actor has ended, now or before.
+    Done,
+}
+
+/// What the source keeps.
+#[message]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SourceState {
+    /// What it sent.
+    pub(crate) sent: Flow,
+}
+
+/// What the middle keeps.
+#[message]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct MiddleState {
+    /// What it received.
+    pub(crate) taken: Flow,
+    /// What it sent, by output.
+    pub(crate) sent: [Flow; 2],
+}
+
+/// What the sink keeps.
+#[message]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SinkState {
+    /// What it received, by input.
+    pub(crate) seen: [Flow; 2],
+}
+
+/// Sends as much as there is room for in each step.
+#[derive(Debug)]
+pub(crate) struct Source {
+    core: StepCore,
+    output: Sender<Item>,
+    state: Durable<SourceState>,
+    nonce: u64,
+}
+
+impl Source {
+    /// The next incarnation.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Broken`] if the regions aren't a bus of this harness.
+    pub(crate) fn attach(bus: &Bus, nonce: u64) -> Result<Self, Failure> {
+        let mut attach = Attach::<{ mistake::NONE }>::new(&bus.source.own, SOURCE, 0, 1)?;
+        Ok(Self {
+            output: attach.sender(IN.name, &bus.middle.seen)?,
+            state: attach.durable(STATE, SourceState { sent: Flow::NONE })?,
+            core: attach.finish(),
+            nonce,
+        })
+    }
+
+    /// One step: up to `most` messages. With `last` the actor ends with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Violated`] if the step meets an error.
+    pub(crate) fn step(&mut self, most: u64, last: bool) -> Result<Turn, Failure> {
+        if self.core.is_done() {
+            return Ok(Turn::Done);
+        }
+        self.core.begin(0);
+        let room = self.output.room() as u64;
+        for _ in 0..room.min(most) {
+            let item = self.state.borrow_mut().sent.next(IN, self.nonce);
+            // The room was there a moment ago, and nobody but this actor takes any. A receiver that ends in between refuses.
+            if self.output.send(item).is_err() {
+                break;
+            }
+        }
+        let ends = last || self.output.is_closed();
+        end(&mut self.core, if ends { Verdict::Done } else { Verdict::Keep })
+    }
+
+    /// Whether the middle has told that it takes no more.
+    #[must_use]
+    pub(crate) fn is_refused(&self) -> bool {
+        self.output.is_closed()
+    }
+}
+
+/// Receives up to two messages, forwards each to `a` in place, and sends none to two more to `b`.
+///
+/// How many go to `b` depends on the incarnation, as time or randomness would make it: a redo isn't the first try again.
+#[derive(Debug)]
+pub(crate) struct Middle<const MISTAKE: u8> {
+    core: StepCore<MISTAKE>,
+    input: Receiver<Item>,
+    outputs: [Sender<Item>; 2],
+    state: Durable<MiddleState>,
+    fixed: Durable<u64>,
+    nonce: u64,
+    limit: u64,
+}
+
+impl<const MISTAKE: u8> Middle<MISTAKE> {
+    /// The next incarnation, which ends after `limit` messages, or when its input is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Broken`] if the regions aren't a bus of this harness.
+    pub(crate) fn attach(bus: &Bus, nonce: u64, limit: u64) -> Result<Self, Failure> {
+        let initial = MiddleState {
+            taken: Flow::NONE,
+            sent: [Flow::NONE; 2],
+        };
+        let mut attach = Attach::<MISTAKE>::new(&bus.middle.own, MIDDLE, 1, 2)?;
+        Ok(Self {
+            input: attach.receiver(IN.name, &bus.source.seen)?,
+            outputs: [
+                attach.sender(OUT[0].name, &bus.sink.seen)?,
+                attach.sender(OUT[1].name, &bus.sink.seen)?,
+            ],
+            state: attach.durable(STATE, initial)?,
+            fixed: attach.durable(FIXED, FIXED_VALUE)?,
+            core: attach.finish(),
+            nonce,
+            limit,
+        })
+    }
+
+    /// One step.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Violated`] if the step meets an error.
+    pub(crate) fn step(&mut self, plan: Plan) -> Result<Turn, Failure> {
+        if self.core.is_done() {
+            return Ok(Turn::Done);
+        }
+        self.core.begin(BATCH);
+        let complete = plan != Plan::Idle && self.work();
+        let verdict = match plan {
+            Plan::Abort => Verdict::Abort,
+            Plan::Work if complete => Verdict::Done,
+            Plan::Work | Plan::Idle => Verdict::Keep,
+        };
+        end(&mut self.core, verdict)
+    }
+
+    /// Whether this was the last message. A refused send leaves at once: the step is aborted then.
+    fn work(&mut self) -> bool {
+        let mut received = false;
+        while self.state.borrow().taken.count < self.limit {
+            let Some(item) = self.input.try_recv() else {
+                break;
+            };
+            received = true;
+            self.state.borrow_mut().taken.receive(IN, &item);
+            let out = self.state.borrow_mut().sent[0].next(OUT[0], self.nonce);
+            let Ok(mut slot) = self.outputs[0].claim() else {
+                return false;
+            };
+            *slot = out;
+            slot.publish();
+        }
+        for _ in 0..if received { self.nonce % 3 } else { 0 } {
+            let out = self.state.borrow_mut().sent[1].next(OUT[1], self.nonce);
+            if self.outputs[1].send(out).is_err() {
+                return false;
+            }
+        }
+        self.state.borrow().taken.count >= self.limit || self.input.is_closed()
+    }
+
+    /// What it keeps.
+    #[must_use]
+    pub(crate) fn state(&self) -> MiddleState {
+        self.state.get()
+    }
+
+    /// What the cell holds that no step touches.
+    #[must_use]
+    pub(crate) fn fixed(&self) -> u64 {
+        self.fixed.get()
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub(crate) fn is_done(&self) -> bool {
+        self.core.is_done()
+    }
+}
+
+/// Receives everything, until both links are closed.
+#[derive(Debug)]
+pub(crate) struct Sink {
+    core: StepCore,
+    inputs: [Receiver<Item>; 2],
+    state: Durable<SinkState>,
+}
+
+impl Sink {
+    /// The next incarnation.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Broken`] if the regions aren't a bus of this harness.
+    pub(crate) fn attach(bus: &Bus) -> Result<Self, Failure> {
+        let initial = SinkState { seen: [Flow::NONE; 2] };
+        let mut attach = Attach::<{ mistake::NONE }>::new(&bus.sink.own, SINK, 2, 0)?;
+        Ok(Self {
+            inputs: [
+                attach.receiver(OUT[0].name, &bus.middle.seen)?,
+                attach.receiver(OUT[1].name, &bus.middle.seen)?,
+            ],
+            state: attach.durable(SEEN, initial)?,
+            core: attach.finish(),
+        })
+    }
+
+    /// One step, which takes up to `most` messages of each link.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Violated`] if the step meets an error.
+    pub(crate) fn step(&mut self, most: u64) -> Result<Turn, Failure> {
+        if self.core.is_done() {
+            return Ok(Turn::Done);
+        }
+        self.core.begin(most);
+        let Self { inputs, state, .. } = self;
+        for (index, input) in inputs.iter_mut().enumerate() {
+            input.drain(most as usize, |item| {
+                state.borrow_mut().seen[index].receive(OUT[index], item);
+            });
+        }
+        let ends = inputs.iter().all(Receiver::is_closed);
+        end(&mut self.core, if ends { Verdict::Done } else { Verdict::Keep })
+    }
+
+    /// What it keeps.
+    #[must_use]
+    pub(crate) fn state(&self) -> SinkState {
+        self.state.get()
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub(crate) fn is_done(&self) -> bool {
+        self.core.is_done()
+    }
+}
+
+fn end<const MISTAKE: u8>(core: &mut StepCore<MISTAKE>, verdict: Verdict) -> Result<Turn, Failure> {
+    let steps = core.steps();
+    let outcome = core.finish(verdict)?;
+    let expected = steps + u64::from(outcome.committed);
+    ensure!(core.steps() == expected, "a step went from number {steps} to {}", core.steps());
+    Ok(if core.is_done() {
+        Turn::Done
+    } else if outcome.committed {
+        Turn::Busy
+    } else {
+        Turn::Idle
+    })
+}

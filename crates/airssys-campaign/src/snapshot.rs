@@ -1,0 +1,118 @@
+//! What the middle's memory is after each instruction of a life.
+//!
+//! A killed process leaves the memory of its last instruction, and nothing else that anybody sees: the bytes after an
+//! instruction are what a kill there leaves. Instructions that change none are covered by the last one that did.
+
+use crate::bus::Bus;
+use crate::failure::{Failure, ensure};
+use crate::instructions::{Stepped, Stop};
+use crate::process::End;
+
+/// A place in a life: after so many instructions behind a marker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Point {
+    /// Which marker: 0 is before the attaching.
+    pub(crate) marker: usize,
+    /// Instructions executed since.
+    pub(crate) instruction: usize,
+}
+
+impl std::fmt::Display for Point {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "marker {} + {} instructions", self.marker, self.instruction)
+    }
+}
+
+/// The memory from one instruction on.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    /// The first instruction after which it was so.
+    pub(crate) point: Point,
+    /// The middle's bytes.
+    pub(crate) image: Vec<u8>,
+}
+
+/// A life, instruction by instruction.
+#[derive(Clone, Debug)]
+pub(crate) struct Trace {
+    /// Instructions behind each marker.
+    pub(crate) instructions: Vec<usize>,
+    /// Every state of the memory, in order; the first is what the life started with.
+    pub(crate) snapshots: Vec<Snapshot>,
+}
+
+impl Trace {
+    /// Instructions in all: the points at which a kill is judged.
+    #[must_use]
+    pub(crate) fn points(&self) -> usize {
+        self.instructions.iter().sum()
+    }
+}
+
+/// Executes a life one instruction at a time.
+///
+/// # Errors
+///
+/// [`Failure::Violated`] if it fails by itself, [`Failure::Broken`] if it can't be traced.
+pub(crate) fn trace(bus: &Bus, body: impl Fn() -> i32) -> Result<Trace, Failure> {
+    let mut child = Stepped::spawn(body)?;
+    let mut now = bus.middle.image()?;
+    let mut point = Point {
+        marker: 0,
+        instruction: 0,
+    };
+    let mut trace = Trace {
+        instructions: vec![0],
+        snapshots: vec![Snapshot {
+            point,
+            image: now.clone(),
+        }],
+    };
+    loop {
+        match child.step()? {
+            Stop::Instruction => {
+                point.instruction += 1;
+                trace.instructions[point.marker] += 1;
+            }
+            Stop::Marker => {
+                point = Point {
+                    marker: point.marker + 1,
+                    instruction: 0,
+                };
+                trace.instructions.push(0);
+            }
+            Stop::Ended(end) => {
+                ensure!(end == End::Exited(0), "a life that nobody cut short ended with {end:?}");
+                return Ok(trace);
+            }
+        }
+        bus.middle.image_into(&mut now)?;
+        if trace.snapshots.last().is_none_or(|last| last.image != now) {
+            trace.snapshots.push(Snapshot {
+                point,
+                image: now.clone(),
+            });
+        }
+    }
+}
+
+/// Leads a life up to `point` and kills it there.
+///
+/// # Errors
+///
+/// [`Failure::Broken`] if it can't be traced.
+pub(crate) fn kill_at(body: impl Fn() -> i32, point: Point) -> Result<(), Failure> {
+    let mut child = Stepped::spawn(body)?;
+    for _ in 0..point.marker {
+        if child.go_on()? != Stop::Marker {
+            return Err(Failure::broken("tracing a child", format!("it ended before {point}")));
+        }
+    }
+    for _ in 0..point.instruction {
+        // An allocator that happens to need fewer instructions this time brings the next marker early.
+        if child.step()? != Stop::Instruction {
+            break;
+        }
+    }
+    child.kill()
+}

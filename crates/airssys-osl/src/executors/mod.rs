@@ -1,0 +1,5 @@
+//! Those who do operations.
+
+pub mod process;
+
+pub use process::ProcessExecutor;

@@ -1,0 +1,5 @@
+//! What executors can be asked to do.
+
+pub mod process;
+
+pub use process::{ProcessKillOperation, ProcessSignalOperation, ProcessSpawnOperation};

@@ -1,0 +1,219 @@
+//! The sections of a region: their sizes, the words in them, and who writes which.
+//!
+//! | section | words (each row on 128 bytes of its own) | writer |
+//! |---|---|---|
+//! | pulse | beat, phase, actor, step | the owner |
+//! | | pid, start time, incarnation, started at, first step at | the owner |
+//! | | parked | the owner |
+//! | doorbells | one 32-bit word for each region of the bus | the owner |
+//! | actor | control; record 0; record 1 | the owner |
+//! | cell | buffer 0; buffer 1 | the owner |
+//! | ring | sender's close; slots | the owner, which sends on it |
+//! | credit | credit; receiver's close | the owner, which receives from it |
+//! | command | order | the supervisor |
+//! | latency | buckets | the owner, which receives from it |
+//!
+//! A test pins every figure; a change of one is a new layout version.
+
+use crate::memory::LINE_PAIR;
+use crate::region::{Section, SectionKind};
+
+/// The largest message, in bytes.
+pub const MESSAGE_SIZE_MAX: usize = 1 << 20;
+/// The largest durable cell, in bytes.
+pub const CELL_SIZE_MAX: usize = 4096;
+/// The most durable cells of one actor: one bit of a word selects the buffer of each.
+pub const CELLS_MAX: usize = 64;
+/// The largest capacity of a ring, in messages.
+pub const CAPACITY_MAX: u64 = 1 << 24;
+/// The strictest alignment of a message, in bytes: that of a slot.
+pub const MESSAGE_ALIGN_MAX: usize = 64;
+
+const WORDS_A_PAIR: usize = LINE_PAIR / 8;
+
+/// Words of the pulse section.
+pub(crate) mod pulse_word {
+    use super::WORDS_A_PAIR;
+    pub(crate) const BEAT: usize = 0;
+    pub(crate) const PHASE: usize = 1;
+    pub(crate) const ACTOR: usize = 2;
+    pub(crate) const STEP: usize = 3;
+    pub(crate) const PID: usize = WORDS_A_PAIR;
+    pub(crate) const START_TIME: usize = WORDS_A_PAIR + 1;
+    pub(crate) const INCARNATION: usize = WORDS_A_PAIR + 2;
+    pub(crate) const STARTED_AT: usize = WORDS_A_PAIR + 3;
+    pub(crate) const FIRST_STEP_AT: usize = WORDS_A_PAIR + 4;
+    pub(crate) const PARKED: usize = 2 * WORDS_A_PAIR;
+    pub(crate) const COUNT: usize = 3 * WORDS_A_PAIR;
+}
+
+/// Words of a ring section.
+pub(crate) mod ring_word {
+    use super::LINE_PAIR;
+    pub(crate) const CLOSE: usize = 0;
+    pub(crate) const COUNT: usize = 1;
+    /// Byte offset of the slots.
+    pub(crate) const SLOTS: usize = LINE_PAIR;
+}
+
+/// Words of a credit section. The close lies apart from the credit: a sender looks at it in every step, and must not lose
+/// the line each time that credit moves.
+pub(crate) mod credit_word {
+    use super::WORDS_A_PAIR;
+    pub(crate) const CREDIT: usize = 0;
+    pub(crate) const CLOSE: usize = WORDS_A_PAIR;
+    pub(crate) const COUNT: usize = 2 * WORDS_A_PAIR;
+}
+
+/// Words of a record: a commit fills the inactive one and selects it by the control word.
+pub(crate) mod record_word {
+    pub(crate) const CELL_BITS: usize = 0;
+    pub(crate) const DONE: usize = 1;
+    /// In positions, one a link, then (from, to) of each outgoing link.
+    pub(crate) const POSITIONS: usize = 2;
+}
+
+/// The shape of a ring: capacity, stride and what a slot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RingShape {
+    /// Slots, a power of two in `1..=CAPACITY_MAX`.
+    pub capacity: u64,
+    /// Bytes from slot to slot, a multiple of 64.
+    pub stride: usize,
+    /// Bytes of a payload.
+    pub payload: usize,
+    /// Whether each slot carries the monotonic time of its send.
+    pub stamped: bool,
+}
+
+impl RingShape {
+    /// The shape for messages of `payload` bytes; `None` if the size or the capacity is out of range.
+    #[must_use]
+    pub fn new(payload: usize, capacity: u64, stamped: bool) -> Option<Self> {
+        let tail = if stamped { 16 } else { 8 };
+        let fits = (1..=MESSAGE_SIZE_MAX).contains(&payload)
+            && capacity.is_power_of_two()
+            && capacity <= CAPACITY_MAX;
+        fits.then(|| Self {
+            capacity,
+            stride: (payload + tail).next_multiple_of(64),
+            payload,
+            stamped,
+        })
+    }
+
+    /// Bytes of all slots together.
+    #[must_use]
+    pub fn slots_len(&self) -> usize {
+        self.stride * self.capacity as usize
+    }
+
+    /// Whether a `T` has this shape's payload size and an alignment that slots have.
+    pub(crate) fn holds<T>(&self) -> bool {
+        size_of::<T>() == self.payload && align_of::<T>() <= MESSAGE_ALIGN_MAX
+    }
+}
+
+/// Words of one record of an actor with so many links, padded so that the records share no line.
+pub(crate) fn record_words(inputs: usize, outputs: usize) -> usize {
+    (record_word::POSITIONS + inputs + 2 * outputs).next_multiple_of(WORDS_A_PAIR)
+}
+
+/// Words of an actor section: the control word's line pair and two records.
+pub(crate) fn actor_words(inputs: usize, outputs: usize) -> usize {
+    WORDS_A_PAIR + 2 * record_words(inputs, outputs)
+}
+
+/// Words of one buffer of a cell, padded so that the two share no line.
+pub(crate) fn cell_buffer_words(size: usize) -> usize {
+    size.div_ceil(8).next_multiple_of(WORDS_A_PAIR)
+}
+
+fn section(kind: SectionKind, name: &str, len: usize) -> Section {
+    Section {
+        kind,
+        name: name.to_owned(),
+        len,
+        align: LINE_PAIR,
+        count: 1,
+        stride: len as u64,
+        schema: String::new(),
+    }
+}
+
+/// Heartbeat, phase and identity of the region's owner.
+#[must_use]
+pub fn pulse_section() -> Section {
+    section(SectionKind::Pulse, "pulse", pulse_word::COUNT * 8)
+}
+
+/// One doorbell towards each of `count` regions.
+#[must_use]
+pub fn doorbells_section(count: usize) -> Section {
+    let mut bells = section(
+        SectionKind::Doorbells,
+        "doorbells",
+        (count * 4).next_multiple_of(LINE_PAIR),
+    );
+    bells.count = count as u64;
+    bells.stride = 4;
+    bells
+}
+
+/// Control word and records of an actor.
+#[must_use]
+pub fn actor_section(name: &str, inputs: usize, outputs: usize) -> Section {
+    section(SectionKind::Actor, name, actor_words(inputs, outputs) * 8)
+}
+
+/// The two buffers of a durable cell of `size` bytes; `name` is "actor/cell".
+#[must_use]
+pub fn cell_section(name: &str, schema: &str, size: usize) -> Section {
+    let buffer = cell_buffer_words(size) * 8;
+    Section {
+        count: 2,
+        stride: buffer as u64,
+        schema: schema.to_owned(),
+        ..section(SectionKind::Cell, name, 2 * buffer)
+    }
+}
+
+/// The sender's half of a link: its close word and the slots.
+#[must_use]
+pub fn ring_section(link: &str, schema: &str, shape: &RingShape) -> Section {
+    Section {
+        count: shape.capacity,
+        stride: shape.stride as u64,
+        schema: schema.to_owned(),
+        ..section(SectionKind::Ring, link, ring_word::SLOTS + shape.slots_len())
+    }
+}
+
+/// The receiver's half of a link: credit and close.
+#[must_use]
+pub fn credit_section(link: &str) -> Section {
+    section(SectionKind::Credit, link, credit_word::COUNT * 8)
+}
+
+/// The supervisor's orders to one partition.
+#[must_use]
+pub fn command_section(partition: &str) -> Section {
+    section(SectionKind::Command, partition, LINE_PAIR)
+}
+
+/// The one-way latencies of a stamped link, as counts in fixed buckets.
+#[must_use]
+pub fn latency_section(link: &str) -> Section {
+    Section {
+        count: crate::latency::BUCKETS as u64,
+        stride: 8,
+        ..section(
+            SectionKind::Latency,
+            link,
+            (crate::latency::BUCKETS * 8).next_multiple_of(LINE_PAIR),
+        )
+    }
+}
+
+#[cfg(test)]
+mod pins;

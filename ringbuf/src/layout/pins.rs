@@ -1,0 +1,196 @@
+//! Every figure of the layout, written out. A test that fails here says: this is a new layout version.
+
+use super::*;
+
+/// Payload, and its stride without and with a stamp.
+const STRIDES: [(usize, [usize; 2]); 14] = [
+    (1, [64, 64]),
+    (8, [64, 64]),
+    (48, [64, 64]),
+    (49, [64, 128]),
+    (56, [64, 128]),
+    (57, [128, 128]),
+    (112, [128, 128]),
+    (120, [128, 192]),
+    (121, [192, 192]),
+    (248, [256, 320]),
+    (504, [512, 576]),
+    (1016, [1024, 1088]),
+    (4096, [4160, 4160]),
+    (1 << 20, [(1 << 20) + 64, (1 << 20) + 64]),
+];
+
+#[test]
+fn limits() {
+    assert_eq!(MESSAGE_SIZE_MAX, 1 << 20);
+    assert_eq!(CELL_SIZE_MAX, 4096);
+    assert_eq!(CELLS_MAX, 64);
+    assert_eq!(CAPACITY_MAX, 1 << 24);
+    assert_eq!(MESSAGE_ALIGN_MAX, 64);
+    assert_eq!(LINE_PAIR, 128);
+}
+
+#[test]
+fn pulse() {
+    use pulse_word::*;
+    assert_eq!([BEAT, PHASE, ACTOR, STEP], [0, 1, 2, 3]);
+    assert_eq!(
+        [PID, START_TIME, INCARNATION, STARTED_AT, FIRST_STEP_AT],
+        [16, 17, 18, 19, 20]
+    );
+    assert_eq!(PARKED, 32);
+    let section = pulse_section();
+    assert_eq!((section.len, section.align), (384, 128));
+    assert_eq!(section.len, COUNT * 8);
+}
+
+#[test]
+fn doorbells() {
+    let figures = |count| {
+        let section = doorbells_section(count);
+        (section.len, section.count, section.stride, section.align)
+    };
+    assert_eq!(figures(1), (128, 1, 4, 128));
+    assert_eq!(figures(32), (128, 32, 4, 128));
+    assert_eq!(figures(33), (256, 33, 4, 128));
+}
+
+#[test]
+fn strides() {
+    for (payload, strides) in STRIDES {
+        for (stamped, stride) in [false, true].into_iter().zip(strides) {
+            let shape = RingShape::new(payload, 8, stamped).unwrap();
+            let expected = RingShape {
+                capacity: 8,
+                stride,
+                payload,
+                stamped,
+            };
+            assert_eq!(shape, expected);
+            assert_eq!(shape.slots_len(), 8 * stride);
+        }
+    }
+}
+
+#[test]
+fn shapes_out_of_range() {
+    for (payload, capacity) in [
+        (0, 8),
+        (MESSAGE_SIZE_MAX + 1, 8),
+        (8, 0),
+        (8, 3),
+        (8, CAPACITY_MAX * 2),
+    ] {
+        assert_eq!(RingShape::new(payload, capacity, false), None);
+    }
+    assert!(RingShape::new(8, CAPACITY_MAX, true).is_some());
+    assert!(RingShape::new(8, 1, true).is_some());
+}
+
+#[test]
+fn a_shape_holds_its_own_size_up_to_its_alignment() {
+    #[repr(align(64))]
+    struct Line([u8; 64]);
+    #[repr(align(128))]
+    struct Pair([u8; 128]);
+    let shape = |payload| RingShape::new(payload, 1, false).unwrap();
+    assert!(shape(8).holds::<u64>());
+    assert!(!shape(8).holds::<u32>());
+    assert!(shape(size_of::<Line>()).holds::<Line>());
+    assert!(!shape(size_of::<Pair>()).holds::<Pair>());
+}
+
+#[test]
+fn ring() {
+    assert_eq!([ring_word::CLOSE, ring_word::COUNT], [0, 1]);
+    assert_eq!(ring_word::SLOTS, 128);
+    let shape = RingShape::new(120, 16, false).unwrap();
+    let section = ring_section("ticks", "schema", &shape);
+    assert_eq!(section.kind, SectionKind::Ring);
+    assert_eq!(section.len, 128 + 16 * 128);
+    assert_eq!((section.count, section.stride), (16, 128));
+    assert_eq!(section.align, 128);
+    assert_eq!((&*section.name, &*section.schema), ("ticks", "schema"));
+}
+
+#[test]
+fn credit() {
+    assert_eq!([credit_word::CREDIT, credit_word::CLOSE], [0, 16]);
+    let section = credit_section("ticks");
+    assert_eq!(section.kind, SectionKind::Credit);
+    assert_eq!((section.len, section.align), (256, 128));
+    assert_eq!(section.len, credit_word::COUNT * 8);
+}
+
+#[test]
+fn actor() {
+    assert_eq!(
+        [record_word::CELL_BITS, record_word::DONE, record_word::POSITIONS],
+        [0, 1, 2]
+    );
+    // (inputs, outputs): words of a record, bytes of the section with its control word's pair.
+    for (ends, words, len) in [
+        ((0, 0), 16, 384),
+        ((1, 1), 16, 384),
+        ((14, 0), 16, 384),
+        ((0, 7), 16, 384),
+        ((15, 0), 32, 640),
+        ((1, 7), 32, 640),
+        ((30, 100), 240, 3968),
+    ] {
+        assert_eq!(record_words(ends.0, ends.1), words);
+        assert_eq!(actor_words(ends.0, ends.1), len / 8);
+        let section = actor_section("book", ends.0, ends.1);
+        assert_eq!((section.kind, section.len), (SectionKind::Actor, len));
+        assert_eq!(section.align, 128);
+    }
+}
+
+#[test]
+fn cell() {
+    for (size, words) in [(1, 16), (8, 16), (128, 16), (129, 32), (4096, 512)] {
+        assert_eq!(cell_buffer_words(size), words);
+        let section = cell_section("book/last", "schema", size);
+        assert_eq!((section.kind, section.len), (SectionKind::Cell, words * 16));
+        assert_eq!((section.count, section.stride), (2, words as u64 * 8));
+        assert_eq!(section.align, 128);
+    }
+}
+
+#[test]
+fn command_and_latency() {
+    let command = command_section("feed");
+    assert_eq!((command.kind, command.len), (SectionKind::Command, 128));
+    let latency = latency_section("ticks");
+    assert_eq!(crate::latency::BUCKETS, 1184);
+    assert_eq!((latency.kind, latency.len), (SectionKind::Latency, 9472));
+    assert_eq!((latency.count, latency.stride), (1184, 8));
+}
+
+/// Each section has one writer and fills whole line pairs, so where sections meet writers don't share any.
+#[test]
+fn writers_never_share_a_line_pair() {
+    let mut sections = vec![
+        pulse_section(),
+        credit_section("ticks"),
+        command_section("feed"),
+        latency_section("ticks"),
+    ];
+    sections.extend((1..40).map(doorbells_section));
+    sections.extend((0..40).map(|ends| actor_section("book", ends, ends / 2)));
+    sections.extend((1..400).map(|size| cell_section("book/last", "", size)));
+    for section in sections {
+        assert_eq!(section.align % LINE_PAIR, 0, "{section:?}");
+        assert_eq!(section.len % LINE_PAIR, 0, "{section:?}");
+    }
+}
+
+/// What two partitions wait on, or a record's reader copies, is apart also where one partition writes both.
+#[test]
+fn words_with_different_readers_lie_on_different_line_pairs() {
+    let pair = |word: usize| word * 8 / LINE_PAIR;
+    assert_ne!(pair(pulse_word::STEP), pair(pulse_word::PID));
+    assert_ne!(pair(pulse_word::FIRST_STEP_AT), pair(pulse_word::PARKED));
+    assert_ne!(pair(credit_word::CREDIT), pair(credit_word::CLOSE));
+    assert!(ring_word::SLOTS >= LINE_PAIR);
+}

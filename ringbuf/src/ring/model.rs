@@ -1,0 +1,425 @@
+//! The ring's two ends under loom: every order of their accesses, and every value that a weak load may see.
+//!
+//! [`Modelled`] is a storage of loom's words and cells, so a payload that is touched by both ends at once is reported. The
+//! lines that run are those of `outlet.rs` and `inlet.rs`. A storage may plant a [`Mistake`], and each of them has to be
+//! found: else the model proves nothing.
+//!
+//! Capacities are 1 and 2, so that every message after the first or second laps the ring. Where the head of a test says
+//! so, loom explores only executions with at most three preemptions; the others are explored in full.
+
+#![allow(unsafe_code, reason = "the modelled storage's payloads are loom cells")]
+
+use bytemuck::Pod;
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::sync::atomic::AtomicU64;
+use loom::thread;
+
+use crate::ring::inlet::{Inlet, Peek};
+use crate::ring::outlet::{Outlet, Refusal};
+use crate::slots::Storage;
+use crate::word::{Ordering, Word};
+
+/// What is wrong with a storage or with the loop that uses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    Nothing,
+    /// The sequence word is stored with no release.
+    RelaxedPublish,
+    /// The sequence word is loaded with no acquire.
+    RelaxedPeek,
+    /// The credit is stored with no release.
+    RelaxedCredit,
+    /// The credit is loaded with no acquire.
+    RelaxedRefill,
+    /// The sequence word is stored before the payload.
+    PublishBeforeWrite,
+    /// The credit is stored before the payload is read.
+    CreditBeforeRead,
+    /// Credit that isn't due while messages arrive is never stored when none do.
+    NoIdleCredit,
+}
+
+/// A loom word whose loads or stores may have been stripped of their order.
+#[derive(Debug)]
+pub(crate) struct LoomWord {
+    word: AtomicU64,
+    relaxed_load: bool,
+    relaxed_store: bool,
+}
+
+impl LoomWord {
+    pub(crate) fn new() -> Self {
+        Self::weak(false, false)
+    }
+
+    fn weak(relaxed_load: bool, relaxed_store: bool) -> Self {
+        Self {
+            word: AtomicU64::new(0),
+            relaxed_load,
+            relaxed_store,
+        }
+    }
+}
+
+impl Word for LoomWord {
+    fn load(&self, order: Ordering) -> u64 {
+        self.word.load(if self.relaxed_load {
+            Ordering::Relaxed
+        } else {
+            order
+        })
+    }
+
+    fn store(&self, value: u64, order: Ordering) {
+        let order = if self.relaxed_store {
+            Ordering::Relaxed
+        } else {
+            order
+        };
+        self.word.store(value, order);
+    }
+}
+
+/// A ring of `u64` messages in loom's memory.
+#[derive(Debug)]
+struct Shared {
+    sequences: Vec<LoomWord>,
+    payloads: Vec<UnsafeCell<u64>>,
+    credit: LoomWord,
+    sender_close: LoomWord,
+    receiver_close: LoomWord,
+}
+
+/// One end's hold on a ring in loom's memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Modelled(Arc<Shared>);
+
+impl Modelled {
+    fn slot(&self, position: u64) -> usize {
+        position as usize & (self.0.sequences.len() - 1)
+    }
+}
+
+impl Storage for Modelled {
+    type Word = LoomWord;
+
+    fn capacity(&self) -> u64 {
+        self.0.sequences.len() as u64
+    }
+
+    fn sequence(&self, position: u64) -> &LoomWord {
+        &self.0.sequences[self.slot(position)]
+    }
+
+    fn credit(&self) -> &LoomWord {
+        &self.0.credit
+    }
+
+    fn sender_close(&self) -> &LoomWord {
+        &self.0.sender_close
+    }
+
+    fn receiver_close(&self) -> &LoomWord {
+        &self.0.receiver_close
+    }
+
+    unsafe fn write<T: Pod>(&self, position: u64, value: &T) {
+        let value = bytemuck::pod_read_unaligned(bytemuck::bytes_of(value));
+        self.0.payloads[self.slot(position)].with_mut(|payload| {
+            // SAFETY: loom fails the model when anybody else is at this cell, and runs one thread at a time.
+            unsafe { *payload = value };
+        });
+    }
+
+    unsafe fn read<T: Pod>(&self, position: u64) -> T {
+        let value: u64 = self.0.payloads[self.slot(position)].with(|payload| {
+            // SAFETY: as for `write`.
+            unsafe { *payload }
+        });
+        bytemuck::pod_read_unaligned(bytemuck::bytes_of(&value))
+    }
+}
+
+/// Both ends of a new ring, the gates open.
+pub(crate) fn ring(capacity: usize, mistake: Mistake) -> (Outlet<Modelled>, Inlet<Modelled>) {
+    let sequence = || {
+        LoomWord::weak(
+            mistake == Mistake::RelaxedPeek,
+            mistake == Mistake::RelaxedPublish,
+        )
+    };
+    let storage = Modelled(Arc::new(Shared {
+        sequences: (0..capacity).map(|_| sequence()).collect(),
+        payloads: (0..capacity).map(|_| UnsafeCell::new(0)).collect(),
+        credit: LoomWord::weak(
+            mistake == Mistake::RelaxedRefill,
+            mistake == Mistake::RelaxedCredit,
+        ),
+        sender_close: LoomWord::new(),
+        receiver_close: LoomWord::new(),
+    }));
+    let outlet = Outlet::new(storage.clone(), 0, 0);
+    let inlet = Inlet::new(storage, 0, 0);
+    outlet.open();
+    inlet.open(u64::MAX);
+    (outlet, inlet)
+}
+
+/// What the message at `position` says.
+fn message(position: u64) -> u64 {
+    !(position * 3)
+}
+
+/// Stages one message, if there is room.
+pub(crate) fn stage(outlet: &Outlet<Modelled>) -> Result<(), Refusal> {
+    let position = outlet.claim()?;
+    // SAFETY: the one producer of this ring, position just claimed, messages are `u64`.
+    unsafe { outlet.storage.write(position, &message(position)) };
+    outlet.stage();
+    Ok(())
+}
+
+/// Takes one message, if there is one, and checks it.
+pub(crate) fn take(inlet: &Inlet<Modelled>) -> Peek {
+    let peek = inlet.peek();
+    if let Peek::Ready(position) = peek {
+        // SAFETY: the one consumer of this ring, position just seen published, messages are `u64`.
+        let value: u64 = unsafe { inlet.storage.read(position) };
+        assert_eq!(value, message(position), "the message at {position}");
+        inlet.take();
+    }
+    peek
+}
+
+/// How many messages, and how many of them at a time.
+#[derive(Clone, Copy)]
+struct Load {
+    capacity: usize,
+    messages: u64,
+    /// Messages staged before they are published together.
+    send: u64,
+    /// Messages taken before they are committed together.
+    receive: u64,
+    mistake: Mistake,
+}
+
+impl Load {
+    const fn singles(capacity: usize, messages: u64) -> Self {
+        Self {
+            capacity,
+            messages,
+            send: 1,
+            receive: 1,
+            mistake: Mistake::Nothing,
+        }
+    }
+
+    const fn batches(self, send: u64, receive: u64) -> Self {
+        Self {
+            send,
+            receive,
+            ..self
+        }
+    }
+
+    const fn with(self, mistake: Mistake) -> Self {
+        Self { mistake, ..self }
+    }
+
+    fn produce(self, outlet: &Outlet<Modelled>) {
+        while outlet.published() < self.messages {
+            let most = self.send.min(self.messages - outlet.published());
+            let mut refused = Ok(());
+            while refused.is_ok() && outlet.cursor() - outlet.published() < most {
+                if self.mistake == Mistake::PublishBeforeWrite && outlet.claim().is_ok() {
+                    outlet.publish_range(outlet.cursor(), outlet.cursor() + 1);
+                }
+                refused = stage(outlet);
+            }
+            match refused {
+                Ok(()) => {}
+                Err(Refusal::Full) if outlet.cursor() > outlet.published() => {}
+                Err(Refusal::Full) => thread::yield_now(),
+                Err(other) => panic!("{other:?}"),
+            }
+            outlet.publish();
+        }
+        outlet.close();
+    }
+
+    fn consume(self, inlet: &Inlet<Modelled>) {
+        loop {
+            for _ in 0..self.receive {
+                if self.mistake == Mistake::CreditBeforeRead {
+                    give_back_early(inlet);
+                }
+                match take(inlet) {
+                    Peek::Ready(_) => {}
+                    Peek::Empty => break,
+                    other => panic!("{other:?}"),
+                }
+            }
+            let moved = inlet.cursor() > inlet.committed();
+            inlet.commit();
+            inlet.settle(moved);
+            if !moved {
+                if inlet.is_closed() {
+                    break;
+                }
+                thread::yield_now();
+            }
+        }
+        assert_eq!(inlet.cursor(), self.messages, "closed after the last message");
+        assert!(matches!(inlet.peek(), Peek::Empty));
+        inlet.close();
+    }
+
+    /// Explores the load, with at most so many preemptions in one execution if there is a bound.
+    fn explore(self, preemptions: Option<usize>) {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = preemptions;
+        model.check(move || {
+            let (outlet, inlet) = ring(self.capacity, self.mistake);
+            let consumer = thread::spawn(move || self.consume(&inlet));
+            self.produce(&outlet);
+            consumer.join().unwrap();
+            outlet.open();
+            assert_eq!(outlet.claim(), Err(Refusal::Closed));
+        });
+    }
+}
+
+/// The message at the cursor is given back, then read.
+fn give_back_early(inlet: &Inlet<Modelled>) {
+    if matches!(inlet.peek(), Peek::Ready(_)) {
+        let at = inlet.cursor();
+        inlet.storage.credit().store(at + 1, Ordering::Release);
+    }
+}
+
+#[test]
+fn one_slot_lapped_by_singles() {
+    Load::singles(1, 3).explore(None);
+}
+
+#[test]
+fn two_slots_lapped_by_singles() {
+    Load::singles(2, 4).explore(Some(3));
+}
+
+#[test]
+fn two_slots_lapped_by_batches_of_senders() {
+    Load::singles(2, 5).batches(2, 1).explore(Some(3));
+}
+
+#[test]
+fn two_slots_lapped_by_batches_of_both() {
+    Load::singles(2, 5).batches(2, 2).explore(Some(3));
+}
+
+/// A ring of 16 filled to the brim, of which one message was consumed: less than an eighth, so its slot isn't given back by
+/// a turn that moved. `idle` is the receiver's next turn, which consumes nothing.
+fn one_slot_behind(mistake: Mistake) {
+    loom::model(move || {
+        let (outlet, inlet) = ring(16, mistake);
+        for _ in 0..16 {
+            stage(&outlet).unwrap();
+        }
+        outlet.publish();
+        assert_eq!(take(&inlet), Peek::Ready(0));
+        inlet.commit();
+        assert!(!inlet.settle(true), "one of sixteen isn't due");
+        let receiver = thread::spawn(move || {
+            if mistake != Mistake::NoIdleCredit {
+                assert!(inlet.settle(false), "nothing moved, so it is due");
+            }
+        });
+        while let Err(refusal) = stage(&outlet) {
+            assert_eq!(refusal, Refusal::Full);
+            thread::yield_now();
+        }
+        receiver.join().unwrap();
+    });
+}
+
+#[test]
+fn lazy_credit_is_given_by_an_idle_turn() {
+    one_slot_behind(Mistake::Nothing);
+}
+
+#[test]
+#[should_panic(expected = "exceeded maximum number of branches")]
+fn credit_never_given_by_an_idle_turn_is_found() {
+    one_slot_behind(Mistake::NoIdleCredit);
+}
+
+/// Loads that show each mistake: two laps of two slots.
+fn explore_mistake(mistake: Mistake) {
+    Load::singles(2, 4).with(mistake).explore(Some(3));
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn relaxed_publish_is_found() {
+    explore_mistake(Mistake::RelaxedPublish);
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn relaxed_peek_is_found() {
+    explore_mistake(Mistake::RelaxedPeek);
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn relaxed_credit_is_found() {
+    explore_mistake(Mistake::RelaxedCredit);
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn relaxed_refill_is_found() {
+    explore_mistake(Mistake::RelaxedRefill);
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn publishing_before_the_write_is_found() {
+    explore_mistake(Mistake::PublishBeforeWrite);
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn giving_back_before_the_read_is_found() {
+    explore_mistake(Mistake::CreditBeforeRead);
+}
+
+/// What a peer could write if it were broken: never taken for a message or for room.
+#[test]
+fn impossible_words_are_faults() {
+    loom::model(|| {
+        let (outlet, inlet) = ring(2, Mistake::Nothing);
+        for ahead in [2, 3, 1 << 62] {
+            inlet.storage.sequence(0).store(ahead, Ordering::Release);
+            assert_eq!(inlet.peek(), Peek::Fault(ahead));
+            assert_eq!(inlet.fault(), Some(ahead));
+        }
+        inlet.storage.sequence(0).store(0, Ordering::Release);
+        assert_eq!(inlet.peek(), Peek::Empty);
+
+        stage(&outlet).unwrap();
+        stage(&outlet).unwrap();
+        outlet.publish();
+        for credit in [3, u64::MAX] {
+            outlet.storage.credit().store(credit, Ordering::Release);
+            assert_eq!(outlet.claim(), Err(Refusal::Fault(credit)));
+            assert_eq!(outlet.fault(), Some(credit));
+        }
+        outlet.storage.credit().store(1, Ordering::Release);
+        stage(&outlet).unwrap();
+        outlet.publish();
+        outlet.storage.credit().store(0, Ordering::Release);
+        assert_eq!(outlet.claim(), Err(Refusal::Fault(0)), "credit went back");
+    });
+}

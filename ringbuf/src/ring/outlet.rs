@@ -1,0 +1,187 @@
+//! The producer's end of a ring: claim, stage, publish.
+//!
+//! ```text
+//!      credit            published           cursor        limit = credit + capacity
+//!  ------+------------------+------------------+--------------+------
+//!   free |     in flight    |      staged      |  claimable   |
+//! ```
+//!
+//! - `published ..cursor` is staged: payloads are written, sequence words aren't, so no receiver sees them. `rewind` drops
+//!   them, and the next try overwrites them.
+//! - `limit` is a cache. The consumer's credit is read only when the cursor meets it.
+//! - While the gate is shut (outside of a step) `limit == cursor`, so that the fast path needs no look at it.
+//!
+//! A crash leaves the staged part unseen. `publish` may be run again over a range that was published before: it stores the
+//! same words.
+
+use std::cell::Cell;
+
+use crate::slots::Storage;
+use crate::word::{Ordering, Word};
+
+/// Why a claim was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No room until the consumer gives back.
+    Full,
+    /// The receiver has ended; nothing sent from now on would be received.
+    Closed,
+    /// Not inside a step.
+    Shut,
+    /// The consumer's credit is impossible.
+    Fault(u64),
+}
+
+/// Cursors of the producing end.
+#[derive(Debug)]
+pub(crate) struct Outlet<S> {
+    pub(crate) storage: S,
+    cursor: Cell<u64>,
+    published: Cell<u64>,
+    limit: Cell<u64>,
+    credit: Cell<u64>,
+    shut: Cell<bool>,
+    fault: Cell<Option<u64>>,
+}
+
+impl<S: Storage> Outlet<S> {
+    /// An end whose next message has position `position`, with the gate shut.
+    pub(crate) fn new(storage: S, position: u64, credit: u64) -> Self {
+        Self {
+            storage,
+            cursor: Cell::new(position),
+            published: Cell::new(position),
+            limit: Cell::new(position),
+            credit: Cell::new(credit),
+            shut: Cell::new(true),
+            fault: Cell::new(None),
+        }
+    }
+
+    /// Lets claims through; everything staged before is dropped.
+    #[inline]
+    pub(crate) fn open(&self) {
+        self.shut.set(false);
+        self.rewind();
+        // A receiver that has ended is met at once, not only when the credit runs out: the slow path says which it is.
+        let end = if self.closed_by_receiver() {
+            self.cursor.get()
+        } else {
+            self.credit.get() + self.storage.capacity()
+        };
+        self.limit.set(end);
+    }
+
+    /// Refuses claims until the next `open`.
+    #[inline]
+    pub(crate) fn shut(&self) {
+        self.shut.set(true);
+        self.limit.set(self.cursor.get());
+    }
+
+    /// The next free position, if there is room.
+    #[inline]
+    pub(crate) fn claim(&self) -> Result<u64, Refusal> {
+        let at = self.cursor.get();
+        if at == self.limit.get() {
+            self.refill()?;
+        }
+        Ok(at)
+    }
+
+    /// Reads the consumer's credit. What it wrote is checked: it can only lie between what it last was and what is published.
+    #[cold]
+    #[inline(never)]
+    fn refill(&self) -> Result<(), Refusal> {
+        if self.shut.get() {
+            return Err(Refusal::Shut);
+        }
+        if self.closed_by_receiver() {
+            return Err(Refusal::Closed);
+        }
+        // Acquire: the consumer's reads of a slot happen before our writes of the next lap (pairs with Inlet::give_back).
+        let credit = self.storage.credit().load(Ordering::Acquire);
+        if credit < self.credit.get() || credit > self.published.get() {
+            self.fault.set(Some(credit));
+            return Err(Refusal::Fault(credit));
+        }
+        self.credit.set(credit);
+        self.limit.set(credit + self.storage.capacity());
+        if self.cursor.get() == self.limit.get() {
+            return Err(Refusal::Full);
+        }
+        Ok(())
+    }
+
+    /// Counts the claimed slot as staged: its payload is written.
+    #[inline]
+    pub(crate) fn stage(&self) {
+        debug_assert!(self.cursor.get() < self.limit.get());
+        self.cursor.set(self.cursor.get() + 1);
+    }
+
+    /// Makes the staged messages visible, in order.
+    #[inline]
+    pub(crate) fn publish(&self) {
+        self.publish_range(self.published.get(), self.cursor.get());
+        self.published.set(self.cursor.get());
+    }
+
+    /// Stores the sequence words of a range whose payloads are complete. Idempotent.
+    #[inline]
+    pub(crate) fn publish_range(&self, from: u64, to: u64) {
+        for position in from..to {
+            // Release: the payload is complete before its sequence shows (pairs with Inlet::peek).
+            self.storage
+                .sequence(position)
+                .store(position + 1, Ordering::Release);
+        }
+    }
+
+    /// Drops what is staged.
+    #[inline]
+    pub(crate) fn rewind(&self) {
+        self.cursor.set(self.published.get());
+    }
+
+    /// Tells the receiver that nothing follows what is published.
+    pub(crate) fn close(&self) {
+        // Release: every sequence word below is visible to whom sees the close (pairs with Inlet::is_closed).
+        self.storage
+            .sender_close()
+            .store(self.published.get() + 1, Ordering::Release);
+    }
+
+    /// Whether the receiver has ended.
+    #[inline]
+    pub(crate) fn closed_by_receiver(&self) -> bool {
+        self.storage.receiver_close().load(Ordering::Acquire) != 0
+    }
+
+    /// Whether the consumer has given back since the credit was last read here, or has ended: reads the shared words.
+    pub(crate) fn has_news(&self) -> bool {
+        self.storage.credit().load(Ordering::Acquire) != self.credit.get()
+            || self.closed_by_receiver()
+    }
+
+    /// Free slots that a claim would find, after a look at the consumer's credit.
+    pub(crate) fn room(&self) -> u64 {
+        let _ = self.refill();
+        self.limit.get() - self.cursor.get()
+    }
+
+    #[inline]
+    pub(crate) fn cursor(&self) -> u64 {
+        self.cursor.get()
+    }
+
+    #[inline]
+    pub(crate) fn published(&self) -> u64 {
+        self.published.get()
+    }
+
+    /// The credit word that was impossible, if one was met.
+    pub(crate) fn fault(&self) -> Option<u64> {
+        self.fault.get()
+    }
+}

@@ -1,0 +1,177 @@
+//! Durable cells: plain data that a step changes together with its messages.
+//!
+//! The actor works on a copy in its own memory; the commit writes a changed copy into the buffer that the active record
+//! doesn't select, with relaxed word stores, and flips the cell's bit. So nobody ever holds a reference into shared memory,
+//! and an observer may copy the selected buffer at any time. An aborted step that changed a copy fills it anew.
+
+use std::cell::{Cell, Ref, RefCell, RefMut};
+use std::fmt;
+use std::rc::Rc;
+
+use crate::memory::Words;
+use crate::message::Message;
+use crate::step::core::Gate;
+use crate::word::{AtomicU64, Ordering};
+
+/// A value that survives its actor's restart: part of the step's commit.
+///
+/// Plain fields of an actor are caches; they start anew with each incarnation and an aborted step doesn't undo them. What a
+/// `Durable` holds is always what the last committed step left. It is at most 4 KiB.
+pub struct Durable<S: Message> {
+    cell: Rc<CellState<S>>,
+    gate: Rc<Gate>,
+}
+
+impl<S: Message> Durable<S> {
+    pub(crate) fn new(cell: Rc<CellState<S>>, gate: Rc<Gate>) -> Self {
+        Self { cell, gate }
+    }
+
+    /// A copy of the value.
+    ///
+    /// # Panics
+    ///
+    /// Like [`borrow_mut`](Self::borrow_mut), while a borrow of it lives.
+    #[must_use]
+    #[inline]
+    pub fn get(&self) -> S {
+        *self.borrow()
+    }
+
+    /// Replaces the value, if this step commits.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a step, and while a borrow of it lives.
+    #[inline]
+    pub fn set(&mut self, value: S) {
+        *self.borrow_mut() = value;
+    }
+
+    /// The value as this step has it.
+    ///
+    /// # Panics
+    ///
+    /// If a mutable borrow of it was leaked.
+    #[inline]
+    pub fn borrow(&self) -> Ref<'_, S> {
+        self.cell.value.borrow()
+    }
+
+    /// The value, to be changed in place; the change counts if this step commits.
+    ///
+    /// A borrow that is leaked beyond the step makes the partition fail rather than commit half a change.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a step.
+    #[inline]
+    pub fn borrow_mut(&mut self) -> RefMut<'_, S> {
+        assert!(
+            self.gate.is_open(),
+            "durable cell `{}` changed outside of a step: only a step can commit it",
+            self.cell.name
+        );
+        self.cell.dirty.set(true);
+        self.cell.value.borrow_mut()
+    }
+}
+
+impl<S: Message + fmt::Debug> fmt::Debug for Durable<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Durable").field(&self.cell.value).finish()
+    }
+}
+
+/// The working copy of one cell.
+#[derive(Debug)]
+pub(crate) struct CellState<S> {
+    pub(crate) name: String,
+    value: RefCell<S>,
+    dirty: Cell<bool>,
+}
+
+impl<S: Message> CellState<S> {
+    pub(crate) fn new(name: String, initial: S) -> Self {
+        Self {
+            name,
+            value: RefCell::new(initial),
+            dirty: Cell::new(false),
+        }
+    }
+}
+
+/// A cell of whatever type, as the commit sees it.
+pub(crate) trait AnyCell {
+    fn name(&self) -> &str;
+    fn is_dirty(&self) -> bool;
+    /// Counts the copy as changed.
+    fn touch(&self);
+    /// Counts the copy as unchanged.
+    fn clean(&self);
+    /// Whether a borrow lives on; the copy can't be read then.
+    fn is_borrowed(&self) -> bool;
+    /// Writes the copy into a buffer.
+    fn store(&self, buffer: &Buffer<'_>);
+    /// Fills the copy from a buffer.
+    fn load(&self, buffer: &Buffer<'_>);
+}
+
+impl<S: Message> AnyCell for CellState<S> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    #[inline]
+    fn is_dirty(&self) -> bool {
+        self.dirty.get()
+    }
+
+    fn touch(&self) {
+        self.dirty.set(true);
+    }
+
+    fn clean(&self) {
+        self.dirty.set(false);
+    }
+
+    fn is_borrowed(&self) -> bool {
+        self.value.try_borrow_mut().is_err()
+    }
+
+    fn store(&self, buffer: &Buffer<'_>) {
+        buffer.store(bytemuck::bytes_of(&*self.value.borrow()));
+    }
+
+    fn load(&self, buffer: &Buffer<'_>) {
+        buffer.load(bytemuck::bytes_of_mut(&mut *self.value.borrow_mut()));
+    }
+}
+
+/// One of the two buffers of a cell section.
+pub(crate) struct Buffer<'a> {
+    pub(crate) words: &'a Words,
+    pub(crate) first: usize,
+}
+
+impl Buffer<'_> {
+    fn word(&self, index: usize) -> &AtomicU64 {
+        self.words.at(self.first + index)
+    }
+
+    fn store(&self, bytes: &[u8]) {
+        for (index, chunk) in bytes.chunks(8).enumerate() {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.word(index)
+                .store(u64::from_ne_bytes(word), Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn load(&self, bytes: &mut [u8]) {
+        for (index, chunk) in bytes.chunks_mut(8).enumerate() {
+            let word = self.word(index).load(Ordering::Relaxed).to_ne_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+    }
+}

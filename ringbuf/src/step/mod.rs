@@ -1,0 +1,40 @@
+//! The atomic step: receive, change state and send all together, or not at all.
+//!
+//! [`StepCore`] holds an actor's commit records and knows its ports; [`Sender`], [`Receiver`] and [`Durable`] are what the
+//! actor's author holds. The words lie in the actor's own partition's region:
+//!
+//! ```text
+//! control: u64 = (steps << 1) | active
+//! record[2]: { cell bits, done, in_position[], (out_from, out_to)[] }
+//! cell[]: buffer[2], selected by its bit in the active record
+//! ```
+//!
+//! Who touches what, and when:
+//!
+//! | | while the step runs | at commit, before control | control | after it |
+//! |---|---|---|---|---|
+//! | payloads of claimed slots | written | | | |
+//! | a changed cell's other buffer | | written | | |
+//! | the inactive record | | written | | |
+//! | control | | | one store | |
+//! | sequence words, close, credit | | | | written |
+//!
+//! A crash leaves the last commit: what lies before the control store is unseen and written anew by the next try; what lies
+//! after it is done again by the next incarnation ([`StepCore`]'s recovery), which is idempotent.
+
+mod attach;
+mod cell;
+mod core;
+#[doc(hidden)]
+pub mod mistake;
+mod observe;
+mod ports;
+mod record;
+
+pub use self::attach::{Attach, AttachError, End, recover};
+pub use self::cell::Durable;
+pub use self::core::{Outcome, StepCore, StepError, Verdict};
+pub use self::observe::{ObserveError, Progress, latencies, progress, read_cell};
+pub use self::ports::{Receiver, Refused, Sender};
+pub use crate::ring::bare::TrySendError;
+pub use crate::ring::slot::Slot;

@@ -1,0 +1,181 @@
+//! Looking at an actor's committed state from outside, by anybody who has the region mapped.
+//!
+//! A record and a cell buffer selected at control word `c` are written again at the earliest by the step after the next, so
+//! a copy is whole if the control word is still `c` after it. An observer is known to nobody and slows nobody; it may have
+//! to try again.
+
+use crate::latency::{self, BUCKETS, BucketCount};
+use crate::layout::{actor_words, cell_buffer_words};
+use crate::memory::{PeerWords, RangeError, Words};
+use crate::message::Message;
+use crate::region::{OpenError, Region, SectionKind};
+use crate::step::cell::Buffer;
+use crate::step::record::{Control, Records};
+use crate::word::{Ordering, fence};
+
+/// Tries before an observer gives up on an actor that commits faster than it can copy.
+const TRIES: usize = 100_000;
+
+/// Committed state couldn't be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObserveError {
+    /// The region has no such section.
+    #[error(transparent)]
+    Region(#[from] OpenError),
+    /// A section is smaller than what it should hold.
+    #[error("region `{region}`: {problem}")]
+    Section {
+        /// The region's owner.
+        region: String,
+        /// What is off.
+        problem: RangeError,
+    },
+    /// The type asked for isn't the cell's.
+    #[error("cell `{name}`: {difference}")]
+    Schema {
+        /// "actor/cell".
+        name: String,
+        /// Both sides.
+        difference: String,
+    },
+    /// The actor committed again during every try.
+    #[error("actor `{actor}` committed during each of {TRIES} tries to copy its state; ask again, or when it is less busy")]
+    Busy {
+        /// The actor.
+        actor: String,
+    },
+}
+
+/// What an actor has committed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Steps committed.
+    pub steps: u64,
+    /// Whether it has ended by its own word.
+    pub done: bool,
+    /// Messages received, by input.
+    pub received: Vec<u64>,
+    /// Messages sent, by output.
+    pub sent: Vec<u64>,
+}
+
+fn records_of(
+    region: &Region,
+    actor: &str,
+    inputs: usize,
+    outputs: usize,
+) -> Result<Records, ObserveError> {
+    let entry = region.section(SectionKind::Actor, actor)?;
+    debug_assert!(entry.len >= actor_words(inputs, outputs) * 8);
+    Records::new(region.memory(), entry.offset, inputs, outputs).map_err(|problem| {
+        ObserveError::Section {
+            region: region.owner().to_owned(),
+            problem,
+        }
+    })
+}
+
+/// Runs `copy` until the control word stood still during it.
+fn stable<R>(
+    records: &Records,
+    actor: &str,
+    mut copy: impl FnMut(Control) -> R,
+) -> Result<R, ObserveError> {
+    for _ in 0..TRIES {
+        let control = records.load_control();
+        let copied = copy(control);
+        // The copy's relaxed loads come before the second look at the control word.
+        fence(Ordering::Acquire);
+        if records.control().load(Ordering::Relaxed) == control.to_word() {
+            return Ok(copied);
+        }
+        std::hint::spin_loop();
+    }
+    Err(ObserveError::Busy {
+        actor: actor.to_owned(),
+    })
+}
+
+/// The committed progress of `actor`, which has so many inputs and outputs.
+///
+/// # Errors
+///
+/// [`ObserveError`].
+pub fn progress(
+    region: &Region,
+    actor: &str,
+    inputs: usize,
+    outputs: usize,
+) -> Result<Progress, ObserveError> {
+    let records = records_of(region, actor, inputs, outputs)?;
+    stable(&records, actor, |control| {
+        let record = control.active;
+        Progress {
+            steps: control.steps,
+            done: records.done(record).load(Ordering::Relaxed) != 0,
+            received: (0..inputs)
+                .map(|index| records.in_position(record, index).load(Ordering::Relaxed))
+                .collect(),
+            sent: (0..outputs)
+                .map(|index| records.out_to(record, index).load(Ordering::Relaxed))
+                .collect(),
+        }
+    })
+}
+
+/// The committed value of the `index`-th cell of `actor`, by name `cell`; `None` before the first incarnation has set it.
+///
+/// # Errors
+///
+/// [`ObserveError`].
+pub fn read_cell<S: Message>(
+    region: &Region,
+    actor: &str,
+    (inputs, outputs): (usize, usize),
+    (cell, index): (&str, usize),
+) -> Result<Option<S>, ObserveError> {
+    let name = format!("{actor}/{cell}");
+    let entry = region.section(SectionKind::Cell, &name)?;
+    if let Some(difference) = crate::schema::difference(&S::SCHEMA.to_text(), &entry.schema) {
+        return Err(ObserveError::Schema { name, difference });
+    }
+    let records = records_of(region, actor, inputs, outputs)?;
+    let buffer = cell_buffer_words(size_of::<S>());
+    let words = Words::any(region.memory(), entry.offset, 2 * buffer).map_err(|problem| {
+        ObserveError::Section {
+            region: region.owner().to_owned(),
+            problem,
+        }
+    })?;
+    stable(&records, actor, |control| {
+        if control.steps == 0 {
+            return None;
+        }
+        let bits = records.cell_bits(control.active).load(Ordering::Relaxed);
+        let first = (bits >> index & 1) as usize * buffer;
+        let mut value = S::zeroed();
+        Buffer {
+            words: &words,
+            first,
+        }
+        .load(bytemuck::bytes_of_mut(&mut value));
+        Some(value)
+    })
+}
+
+/// The latencies counted for stamped link `link` in its receiver's region, lowest bucket first.
+///
+/// # Errors
+///
+/// [`ObserveError`] if the link isn't stamped or the section is too small.
+pub fn latencies(region: &Region, link: &str) -> Result<Vec<BucketCount>, ObserveError> {
+    let entry = region.section(SectionKind::Latency, link)?;
+    let words = PeerWords::new(region.memory(), entry.offset, BUCKETS).map_err(|problem| {
+        ObserveError::Section {
+            region: region.owner().to_owned(),
+            problem,
+        }
+    })?;
+    Ok(latency::counted(|index| words.load(index, Ordering::Relaxed)).collect())
+}

@@ -1,0 +1,108 @@
+//! The commit records of one actor, as words.
+
+use std::sync::Arc;
+
+use crate::layout::{actor_words, record_word, record_words};
+use crate::memory::{Memory, RangeError, Words};
+use crate::word::{AtomicU64, Ordering};
+
+/// The control word's two parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Control {
+    pub(crate) steps: u64,
+    pub(crate) active: usize,
+}
+
+impl Control {
+    #[inline]
+    pub(crate) fn from_word(word: u64) -> Self {
+        Self {
+            steps: word >> 1,
+            active: (word & 1) as usize,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn to_word(self) -> u64 {
+        (self.steps << 1) | self.active as u64
+    }
+}
+
+/// Control word and both records of an actor section.
+#[derive(Clone, Debug)]
+pub(crate) struct Records {
+    words: Words,
+    inputs: usize,
+    outputs: usize,
+}
+
+impl Records {
+    /// The records at byte `offset` of a span that may be read-only: then only loads are made.
+    pub(crate) fn new(
+        memory: &Arc<Memory>,
+        offset: usize,
+        inputs: usize,
+        outputs: usize,
+    ) -> Result<Self, RangeError> {
+        let words = Words::any(memory, offset, actor_words(inputs, outputs))?;
+        Ok(Self {
+            words,
+            inputs,
+            outputs,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn control(&self) -> &AtomicU64 {
+        self.words.at(0)
+    }
+
+    /// Loads the control word and everything that was stored before it.
+    #[inline]
+    pub(crate) fn load_control(&self) -> Control {
+        Control::from_word(self.control().load(Ordering::Acquire))
+    }
+
+    #[inline]
+    fn word(&self, record: usize, index: usize) -> &AtomicU64 {
+        let first = actor_words(0, 0) - 2 * record_words(0, 0);
+        self.words
+            .at(first + record * record_words(self.inputs, self.outputs) + index)
+    }
+
+    #[inline]
+    pub(crate) fn cell_bits(&self, record: usize) -> &AtomicU64 {
+        self.word(record, record_word::CELL_BITS)
+    }
+
+    #[inline]
+    pub(crate) fn done(&self, record: usize) -> &AtomicU64 {
+        self.word(record, record_word::DONE)
+    }
+
+    #[inline]
+    pub(crate) fn in_position(&self, record: usize, input: usize) -> &AtomicU64 {
+        debug_assert!(input < self.inputs);
+        self.word(record, record_word::POSITIONS + input)
+    }
+
+    #[inline]
+    pub(crate) fn out_from(&self, record: usize, output: usize) -> &AtomicU64 {
+        debug_assert!(output < self.outputs);
+        self.word(record, record_word::POSITIONS + self.inputs + 2 * output)
+    }
+
+    #[inline]
+    pub(crate) fn out_to(&self, record: usize, output: usize) -> &AtomicU64 {
+        debug_assert!(output < self.outputs);
+        self.word(record, record_word::POSITIONS + self.inputs + 2 * output + 1)
+    }
+
+    pub(crate) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
+    }
+}

@@ -1,0 +1,29 @@
+//! The one door to the atomics.
+//!
+//! The ring's and the parking protocol's code is generic over [`Word`], so that the same lines run over words in mapped
+//! memory and over loom's modelled ones.
+
+pub use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// A 64-bit atomic word.
+pub(crate) trait Word {
+    fn load(&self, order: Ordering) -> u64;
+    fn store(&self, value: u64, order: Ordering);
+}
+
+impl Word for AtomicU64 {
+    #[inline(always)]
+    fn load(&self, order: Ordering) -> u64 {
+        AtomicU64::load(self, order)
+    }
+    #[inline(always)]
+    fn store(&self, value: u64, order: Ordering) {
+        AtomicU64::store(self, value, order);
+    }
+}
+
+/// The standard fence.
+#[inline(always)]
+pub(crate) fn fence(order: Ordering) {
+    std::sync::atomic::fence(order);
+}

@@ -1,0 +1,228 @@
+//! The way into a partition's process: the same binary, re-executed with a marker in its environment.
+
+use std::fmt;
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::str::FromStr;
+
+use airssys_osl::supervise::ChildSetup;
+use airssys_ringbuf::region::boot_id;
+
+use crate::bus::directory::BusDirectory;
+use crate::exit;
+use crate::partition::{Life, live};
+use crate::topology::Topology;
+use crate::topology::model::{Plan, WaitKind};
+
+/// What a supervisor tells the process that it spawns: which life of which partition it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Marker {
+    bus: String,
+    partition: String,
+    incarnation: u64,
+    supervisor: u32,
+    digest: u64,
+    recovery_only: bool,
+    auto: WaitKind,
+}
+
+impl Marker {
+    pub(crate) const VARIABLE: &str = "AIRSSYS_PARTITION";
+
+    pub(crate) fn of(plan: &Plan, life: &Life) -> Self {
+        Self {
+            bus: plan.bus.clone(),
+            partition: plan.partitions[life.partition].name.clone(),
+            incarnation: life.incarnation,
+            supervisor: std::process::id(),
+            digest: plan.digest,
+            recovery_only: life.recovery_only,
+            auto: life.auto,
+        }
+    }
+
+    /// This process's marker, if it is a partition's. One that was inherited by a partition's own child is none.
+    fn of_this_process() -> Option<Self> {
+        let marker: Self = std::env::var(Self::VARIABLE).ok()?.parse().ok()?;
+        let parent = std::os::unix::process::parent_id();
+        if parent == marker.supervisor {
+            return Some(marker);
+        }
+        if std::path::Path::new(&format!("/proc/{}", marker.supervisor)).exists() {
+            return None;
+        }
+        // Spawned by a supervisor that has died since: there is nothing to take part in.
+        eprintln!(
+            "airssys: {}/{}: the supervisor, pid {}, died before this partition began",
+            marker.bus, marker.partition, marker.supervisor
+        );
+        std::process::exit(exit::ORPHAN)
+    }
+}
+
+impl fmt::Display for Marker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let auto = match self.auto {
+            WaitKind::SpinThenPark => "park",
+            WaitKind::Auto | WaitKind::Spin | WaitKind::SpinThenYield => "yield",
+        };
+        let purpose = if self.recovery_only { "recover" } else { "live" };
+        write!(
+            f,
+            "{}/{}/{}/{}/{:016x}/{purpose}/{auto}",
+            self.bus, self.partition, self.incarnation, self.supervisor, self.digest
+        )
+    }
+}
+
+/// Not a marker that a supervisor of this version writes.
+#[derive(Debug)]
+pub(crate) struct NotAMarker;
+
+impl FromStr for Marker {
+    type Err = NotAMarker;
+
+    fn from_str(text: &str) -> Result<Self, NotAMarker> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let [bus, partition, incarnation, supervisor, digest, purpose, auto] = parts[..] else {
+            return Err(NotAMarker);
+        };
+        Ok(Self {
+            bus: bus.to_owned(),
+            partition: partition.to_owned(),
+            incarnation: incarnation.parse().map_err(|_| NotAMarker)?,
+            supervisor: supervisor.parse().map_err(|_| NotAMarker)?,
+            digest: u64::from_str_radix(digest, 16).map_err(|_| NotAMarker)?,
+            recovery_only: purpose == "recover",
+            auto: if auto == "park" {
+                WaitKind::SpinThenPark
+            } else {
+                WaitKind::SpinThenYield
+            },
+        })
+    }
+}
+
+/// The bus that this process is a partition of, by its marker.
+pub(crate) fn marked_bus() -> Option<String> {
+    Marker::of_this_process().map(|marker| marker.bus)
+}
+
+/// Runs this process's partition, if it was started as one, and never returns then; else does nothing.
+///
+/// `Launch::Processes` starts each partition as another process of the same program, with the same arguments and
+/// environment. A `main` that launches so calls this first, with the function that builds its topology: everything before
+/// the call runs in each partition's process again, and has to come to the same topology there. A program with several
+/// topologies calls it once for each.
+///
+/// In a partition's process the standard input is `/dev/null`.
+///
+/// # Errors
+///
+/// What `build` returned, and only in a process that is no partition or whose partition is of this topology. Errors of a
+/// partition's own process are printed and end it with an exit code of [`exit`](crate::exit).
+pub fn enter<E: fmt::Display>(build: impl FnOnce() -> Result<Topology, E>) -> Result<(), E> {
+    let Some(marker) = Marker::of_this_process() else {
+        return Ok(());
+    };
+    let topology = build()?;
+    if topology.bus() != marker.bus {
+        return Ok(());
+    }
+    std::process::exit(run(&marker, &topology))
+}
+
+/// Says why on stderr and returns the exit code.
+fn refuse(marker: &Marker, code: i32, why: impl fmt::Display) -> i32 {
+    eprintln!(
+        "airssys: {}/{} #{}: {why}",
+        marker.bus, marker.partition, marker.incarnation
+    );
+    code
+}
+
+fn run(marker: &Marker, topology: &Topology) -> i32 {
+    let setup = ChildSetup::new()
+        .parent_death_signal(rustix::process::Signal::KILL.as_raw())
+        .expected_parent(marker.supervisor);
+    if let Err(error) = setup.apply() {
+        return refuse(marker, exit::ORPHAN, error);
+    }
+    if !pass_gate() {
+        return refuse(marker, exit::ORPHAN, "the supervisor died before this partition began");
+    }
+    name_process(&marker.partition);
+    let plan = topology.plan();
+    let index = plan
+        .partitions
+        .iter()
+        .position(|partition| partition.name == marker.partition);
+    let Some(partition) = index.filter(|_| plan.digest == marker.digest) else {
+        let why = format!(
+            "the topology built in this process has digest {:016x}, the launched one {:016x}; what runs before `enter` must \
+             come to the same topology in every process. This one is:\n{}",
+            plan.digest,
+            marker.digest,
+            topology.describe()
+        );
+        return refuse(marker, exit::TOPOLOGY, why);
+    };
+    let boot_id = match boot_id() {
+        Ok(boot_id) => boot_id,
+        Err(error) => return refuse(marker, exit::REGION, error),
+    };
+    let life = Life {
+        partition,
+        incarnation: marker.incarnation,
+        auto: marker.auto,
+        recovery_only: marker.recovery_only,
+        directory: BusDirectory::usual_path(&plan.bus),
+        boot_id,
+    };
+    // The panic's message was printed by the hook; what is left is the exit code.
+    match catch_unwind(AssertUnwindSafe(|| live(plan, &life))) {
+        Ok(Ok(_)) => exit::OK,
+        Ok(Err(error)) => refuse(marker, error.exit_code(), &error),
+        Err(_) => exit::PANIC,
+    }
+}
+
+/// Waits for the supervisor's byte; false at the end of the file, which is its death.
+fn pass_gate() -> bool {
+    let mut byte = [0];
+    let passed = std::io::stdin().read_exact(&mut byte).is_ok();
+    // Whatever an actor reads from its standard input, it is not the supervisor's pipe.
+    if let Ok(null) = std::fs::File::open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdin(&null);
+    }
+    passed
+}
+
+/// Gives this process the partition's name, as `ps` and `top` show it; the kernel keeps 15 bytes of it.
+fn name_process(partition: &str) {
+    if let Ok(name) = std::ffi::CString::new(partition) {
+        let _ = rustix::thread::set_name(&name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marker_survives_the_environment() {
+        let marker = Marker {
+            bus: "quotes".to_owned(),
+            partition: "feed-1".to_owned(),
+            incarnation: 7,
+            supervisor: 4242,
+            digest: 0xabc,
+            recovery_only: true,
+            auto: WaitKind::SpinThenPark,
+        };
+        assert_eq!(marker.to_string().parse::<Marker>().ok(), Some(marker));
+        for bad in ["", "a/b", "a/b/x/1/0/live/park", "a/b/1/1/zz/live/park/more"] {
+            assert!(bad.parse::<Marker>().is_err(), "{bad}");
+        }
+    }
+}

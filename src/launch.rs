@@ -1,0 +1,298 @@
+//! From a topology to a running bus.
+//!
+//! Everything that can be refused is refused before anything is created: cores, memory, the bus's name. What is created is
+//! removed again if a partition fails to start.
+
+use std::sync::Arc;
+use std::thread;
+
+use airssys_ringbuf::clock::monotonic_ns;
+use airssys_ringbuf::pulse::{Identity, Phase, Pulse};
+use airssys_ringbuf::region::{CreateError, OpenError, boot_id};
+use tokio::sync::mpsc;
+
+use crate::bus::BusError;
+use crate::bus::directory::BusDirectory;
+use crate::host::cores::{HostCores, check_core_map, usable_cores};
+use crate::host::shm::check_memory;
+use crate::host::{CoreError, MemoryError};
+use crate::monitor::Monitor;
+use crate::partition::PartitionError;
+use crate::partition::incarnation::process_start_time;
+use crate::partition::view::{BusView, Party, pulse};
+use crate::running::Running;
+use crate::supervisor::report::{Level, say};
+use crate::supervisor::status::StatusBoard;
+use crate::supervisor::{Charge, LaunchMode, Outcome, StartFailure, Supervisor};
+use crate::topology::bill::MemoryBill;
+use crate::topology::layout::{region_plan, supervisor_plan};
+use crate::topology::model::{Plan, SUPERVISOR, WaitKind};
+use crate::topology::Topology;
+
+/// How the partitions of a topology run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Launch {
+    /// Each as a thread of this process. A panic restarts one; a hang or a crash of the process can't be mended.
+    Threads,
+    /// Each as a process of its own: this program, executed again. Its `main` has to call [`enter`](crate::enter) first.
+    Processes,
+}
+
+/// A topology could not be launched. Nothing was left behind.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LaunchError {
+    /// Cores.
+    #[error("topology `{topology}`: {source}")]
+    Cores {
+        /// The topology.
+        topology: String,
+        /// What is wrong with them.
+        source: CoreError,
+    },
+    /// Memory.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// The bus.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// A region could not be made.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// A region could not be mapped.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// This program is a partition's process and did not call `enter` before it launched.
+    #[error(
+        "topology `{topology}`: this process is a partition of bus `{bus}` already; call `airssys_rt::enter` before `launch`"
+    )]
+    NotEntered {
+        /// The topology.
+        topology: String,
+        /// The bus that the marker names.
+        bus: String,
+    },
+    /// A partition failed before its loop began.
+    #[error("topology `{topology}`, partition `{partition}` did not start: {cause}")]
+    Start {
+        /// The topology.
+        topology: String,
+        /// The partition.
+        partition: String,
+        /// Why.
+        cause: String,
+    },
+    /// The kernel refused something else.
+    #[error("topology `{topology}`: {doing}: {source}")]
+    Io {
+        /// The topology.
+        topology: String,
+        /// What was tried.
+        doing: &'static str,
+        /// What the kernel says.
+        source: std::io::Error,
+    },
+    /// The supervisor could not be set up.
+    #[error("topology `{topology}`: the supervisor: {why}")]
+    Supervisor {
+        /// The topology.
+        topology: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Topology {
+    /// Runs the topology.
+    ///
+    /// On return every partition's loop runs, started in order of declaration. Dropping the [`Running`] stops them and waits
+    /// for their ends.
+    ///
+    /// # Errors
+    ///
+    /// [`LaunchError`]; nothing is left behind then.
+    pub fn launch(&self, launch: Launch) -> Result<Running, LaunchError> {
+        let plan = self.plan();
+        let mode = match launch {
+            Launch::Threads => LaunchMode::Threads,
+            Launch::Processes => LaunchMode::Processes,
+        };
+        refuse_inside_a_partition(plan)?;
+        check(plan)?;
+        let bus = BusDirectory::acquire(None, &plan.bus, plan.leftover)?;
+        if !bus.discarded().is_empty() {
+            let files = bus.discarded().join(", ");
+            let line = format_args!("{}: discarded what an earlier run left: {files}", plan.bus);
+            say(Level::Warn, line);
+        }
+        match start(plan, mode, &bus) {
+            Ok(started) => Ok(started.into_running(bus)),
+            Err(error) => {
+                bus.remove()?;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A process with a partition's marker that comes here would launch the topology again, and its partitions again.
+fn refuse_inside_a_partition(plan: &Plan) -> Result<(), LaunchError> {
+    match crate::enter::marked_bus() {
+        None => Ok(()),
+        Some(bus) => Err(LaunchError::NotEntered {
+            topology: plan.name.clone(),
+            bus,
+        }),
+    }
+}
+
+/// What this machine has to offer, against what the topology asks for.
+fn check(plan: &Plan) -> Result<(), LaunchError> {
+    let cores = |source| LaunchError::Cores {
+        topology: plan.name.clone(),
+        source,
+    };
+    check_core_map(plan, &HostCores::of_this_thread().map_err(cores)?).map_err(cores)?;
+    let root = BusDirectory::usual_path(&plan.bus);
+    Ok(check_memory(&plan.bus, MemoryBill::of(plan).total, &root)?)
+}
+
+/// What `Wait::auto()` comes to: spinning takes a core for each partition.
+fn settle_auto(plan: &Plan) -> WaitKind {
+    if plan.partitions.len() <= usable_cores() {
+        WaitKind::SpinThenYield
+    } else {
+        WaitKind::SpinThenPark
+    }
+}
+
+/// A bus whose partitions all run.
+struct Started {
+    monitor: Monitor,
+    supervisor: thread::JoinHandle<Outcome>,
+    ended: std::os::unix::net::UnixStream,
+}
+
+impl Started {
+    fn into_running(self, bus: BusDirectory) -> Running {
+        Running::new(self.monitor, self.supervisor, self.ended, bus)
+    }
+}
+
+fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Started, LaunchError> {
+    let io = |doing| {
+        move |source| LaunchError::Io {
+            topology: plan.name.clone(),
+            doing,
+            source,
+        }
+    };
+    let boot_id = boot_id().map_err(io("reading the boot id"))?;
+    for (index, partition) in plan.partitions.iter().enumerate() {
+        let file = BusDirectory::region_file_name(&partition.name);
+        region_plan(plan, index).create(bus.path(), &file, boot_id)?;
+    }
+    let file = BusDirectory::region_file_name(SUPERVISOR);
+    supervisor_plan(plan).create(bus.path(), &file, boot_id)?;
+    let view = BusView::open(bus.path(), plan, Party::Observer, boot_id)?;
+    let names = plan.partitions.iter().map(|partition| partition.name.clone());
+    let status = Arc::new(StatusBoard::new(names));
+    let (commands, requests) = mpsc::unbounded_channel();
+    // Not the runtime's own channel: a launch may come from inside of another runtime.
+    let (send_started, started) = std::sync::mpsc::channel();
+    let (ended, send_ended) =
+        std::os::unix::net::UnixStream::pair().map_err(io("a socket pair"))?;
+    let charge = Charge {
+        plan: Arc::clone(plan),
+        mode,
+        view: BusView::open(bus.path(), plan, Party::Supervisor, boot_id)?,
+        status: Arc::clone(&status),
+        directory: bus.path().to_owned(),
+        boot_id,
+        auto: settle_auto(plan),
+        started: send_started,
+        commands: requests,
+    };
+    let (send_setup, setup) = std::sync::mpsc::channel();
+    let supervisor = thread::Builder::new()
+        .name("airssys-super".to_owned())
+        .spawn(move || {
+            let outcome = supervise(charge, &send_setup);
+            // The end of the stream is what `join` waits for.
+            drop(send_ended);
+            outcome
+        })
+        .map_err(io("a thread for the supervisor"))?;
+    let failed = |why: String| LaunchError::Supervisor {
+        topology: plan.name.clone(),
+        why,
+    };
+    if let Ok(Err(why)) = setup.recv() {
+        let _ = supervisor.join();
+        return Err(failed(why));
+    }
+    match started.recv() {
+        Ok(Ok(())) => {}
+        Ok(Err(StartFailure { partition, cause })) => {
+            let _ = supervisor.join();
+            return Err(LaunchError::Start {
+                topology: plan.name.clone(),
+                partition,
+                cause,
+            });
+        }
+        Err(_) => {
+            let _ = supervisor.join();
+            return Err(failed("it ended before the partitions were started".to_owned()));
+        }
+    }
+    let monitor = Monitor {
+        plan: Arc::clone(plan),
+        view,
+        status,
+        commands,
+    };
+    Ok(Started {
+        monitor,
+        supervisor,
+        ended,
+    })
+}
+
+/// The supervisor's thread.
+fn supervise(charge: Charge, setup: &std::sync::mpsc::Sender<Result<(), String>>) -> Outcome {
+    let prepared = prepare(charge);
+    let (runtime, supervisor) = match prepared {
+        Ok(prepared) => prepared,
+        Err(why) => {
+            let _ = setup.send(Err(why));
+            return Outcome::Stopped;
+        }
+    };
+    let _ = setup.send(Ok(()));
+    tokio::task::LocalSet::new().block_on(&runtime, supervisor.run())
+}
+
+fn prepare(charge: Charge) -> Result<(tokio::runtime::Runtime, Supervisor), String> {
+    let region = charge.view.supervisor().clone();
+    region.lock_for_life().map_err(|error| error.to_string())?;
+    let heart = pulse(&region)
+        .map_err(PartitionError::from)
+        .and_then(|section| Ok(Pulse::new(&region, section)?))
+        .map_err(|error| error.to_string())?;
+    heart.begin(Identity {
+        pid: u64::from(std::process::id()),
+        start_time: process_start_time(),
+        incarnation: 1,
+    });
+    heart.phase(Phase::Running);
+    heart.beat(monotonic_ns(), 0, 0);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let supervisor = Supervisor::new(charge).map_err(|error| error.to_string())?;
+    Ok((runtime, supervisor))
+}

@@ -1,0 +1,112 @@
+//! Thread-per-core actors over crash-safe shared-memory rings.
+//!
+//! Actors are pinned to cores and talk over preallocated rings that carry plain data in shared memory. A supervisor watches
+//! heartbeats and restarts crashed partitions, threads or processes. A partition can be killed at any instruction, and no
+//! message is lost, repeated or torn.
+//!
+//! ```no_run
+//! use airssys_rt::prelude::*;
+//!
+//! #[message]
+//! struct Tick { seq: u64, price: f64 }
+//!
+//! struct Feed { ticks: Sender<Tick> }
+//! impl Actor for Feed {
+//!     fn step(&mut self) -> Result<Step, Refused> {
+//!         let seq = self.ticks.sent();
+//!         let mut slot = self.ticks.claim()?; // no room: the step is run again when there is
+//!         *slot = Tick { seq, price: 1.0 };
+//!         slot.publish(); // seen by the receiver when this step commits
+//!         Ok(if seq == 999_999 { Step::Done } else { Step::Busy })
+//!     }
+//! }
+//!
+//! struct Book { ticks: Receiver<Tick>, last: Durable<Tick> } // `last` survives a restart; a plain field would not
+//! impl Actor for Book {
+//!     fn step(&mut self) -> Result<Step, Refused> {
+//!         let seen = self.ticks.drain(64, |tick| self.last.set(*tick));
+//!         Ok(if seen == 0 && self.ticks.is_closed() { Step::Done } else { seen.into() })
+//!     }
+//! }
+//!
+//! fn quotes() -> Result<Topology, TopologyError> {
+//!     let mut plan = Topology::builder("quotes");
+//!     let (tick_out, tick_in) = plan.link::<Tick>("ticks", 1024);
+//!     plan.partition("feed").actor("feed", tick_out, |ticks| Feed { ticks });
+//!     plan.partition("book")
+//!         .actor("book", (tick_in, durable::<Tick>("last")), |(ticks, last)| Book { ticks, last });
+//!     plan.build()
+//! }
+//!
+//! fn main() -> Result<(), airssys_rt::Error> {
+//!     airssys_rt::enter(quotes)?; // in a partition's process: runs it and never returns
+//!     let report = quotes()?.launch(Launch::Processes)?.join()?;
+//!     println!("{:?}", report.links);
+//!     Ok(())
+//! }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod actor;
+mod bus;
+mod enter;
+pub mod exit;
+mod host;
+mod launch;
+mod monitor;
+mod partition;
+mod running;
+mod supervisor;
+mod topology;
+
+pub use actor::{Actor, Refused, Step, TrySendError};
+pub use airssys_ringbuf::clock::monotonic_ns;
+pub use airssys_ringbuf::step::{Durable, ObserveError, Receiver, Sender, Slot};
+pub use airssys_ringbuf::{Message, Schema};
+pub use airssys_ringbuf::__private::message_rt as message;
+pub use bus::{BusError, Holder};
+pub use enter::enter;
+pub use host::{CoreError, MemoryError, PinError};
+pub use launch::{Launch, LaunchError};
+pub use monitor::{LinkStatus, Monitor, ReadError};
+pub use partition::ports::{PortError, PortOpener};
+pub use running::{Report, RunError, Running};
+pub use supervisor::cause::Cause;
+pub use supervisor::status::PartitionStatus;
+pub use topology::{
+    CellSpec, Declaration, Ends, Leftover, LinkId, LinkIn, LinkOptions, LinkOut, PartitionBuilder,
+    Restart, Topology, TopologyBuilder, TopologyError, Wait, durable, durable_with,
+};
+
+/// The ring alone, for those who want no actors.
+pub use airssys_ringbuf as ringbuf;
+
+/// Everything that an actor's author and a topology's author need.
+pub mod prelude {
+    pub use crate::{
+        Actor, Durable, Launch, Leftover, LinkOptions, Receiver, Refused, Restart, Sender, Step,
+        Topology, TopologyError, Wait, durable, durable_with, message,
+    };
+}
+
+/// Anything that can go wrong between a plan and its end, for a `main` that only hands it on.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+#[non_exhaustive]
+pub enum Error {
+    /// The plan is not valid.
+    Topology(#[from] TopologyError),
+    /// It could not be launched.
+    Launch(#[from] LaunchError),
+    /// It did not end well.
+    Run(#[from] RunError),
+    /// Something of it could not be read.
+    Read(#[from] ReadError),
+}
+
+/// What the expansion of `#[message]` refers to.
+#[doc(hidden)]
+pub mod __private {
+    pub use airssys_ringbuf::__private::*;
+}

@@ -1,0 +1,210 @@
+//! Looking at a running bus from the program that launched it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use airssys_ringbuf::Message;
+use airssys_ringbuf::step::{ObserveError, latencies, read_cell};
+use hdrhistogram::Histogram;
+use tokio::sync::mpsc;
+
+use crate::partition::view::BusView;
+use crate::supervisor::Command;
+use crate::supervisor::status::{PartitionStatus, StatusBoard};
+use crate::supervisor::stop::counts_of;
+use crate::topology::model::{ActorId, Plan};
+
+/// Something of a running bus couldn't be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The topology has no such thing.
+    #[error("topology `{topology}` has no {kind} `{name}`; it has: {known}")]
+    Unknown {
+        /// The topology.
+        topology: String,
+        /// What was asked for.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The link's messages carry no time of sending.
+    #[error("link `{link}` isn't stamped; declare it with `LinkOptions::new(..).stamped()`")]
+    NotStamped {
+        /// The link.
+        link: String,
+    },
+    /// The region doesn't say.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+}
+
+/// One link's counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LinkStatus {
+    /// The link.
+    pub name: String,
+    /// Messages that the sender has committed.
+    pub sent: u64,
+    /// Messages that the receiver has committed.
+    pub received: u64,
+    /// Slots.
+    pub capacity: u64,
+}
+
+impl LinkStatus {
+    /// Messages sent and not received.
+    #[must_use]
+    pub fn depth(&self) -> u64 {
+        self.sent.saturating_sub(self.received)
+    }
+}
+
+/// A handle on a running bus: durable state, counts, latencies, lives. Cheap to clone, usable from any thread, and good for
+/// reading even after the bus has ended, as long as the handle lives.
+#[derive(Clone)]
+pub struct Monitor {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) view: BusView,
+    pub(crate) status: Arc<StatusBoard>,
+    pub(crate) commands: mpsc::UnboundedSender<Command>,
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitor")
+            .field("bus", &self.plan.bus)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Monitor {
+    /// The committed value of a durable cell; `None` before its actor's first life has set it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]: there is no such actor or cell, it holds another type, or its actor commits faster than it can be
+    /// copied.
+    pub fn read<S: Message>(&self, actor: &str, cell: &str) -> Result<Option<S>, ReadError> {
+        let id = self.find_actor(actor)?;
+        let found = self.plan.actor(id);
+        let index = found
+            .cells
+            .iter()
+            .position(|plan| plan.name == cell)
+            .ok_or_else(|| {
+                let known = found.cells.iter().map(|plan| plan.name.as_str());
+                self.unknown("cell", cell, known)
+            })?;
+        let ends = (found.inputs.len(), found.outputs.len());
+        let region = self.view.partition(id.partition);
+        Ok(read_cell(region, actor, ends, (cell, index))?)
+    }
+
+    fn find_actor(&self, name: &str) -> Result<ActorId, ReadError> {
+        let all = || {
+            let partitions = self.plan.partitions.iter().enumerate();
+            partitions.flat_map(|(partition, plan)| {
+                let actors = plan.actors.iter().enumerate();
+                actors.map(move |(actor, plan)| (ActorId { partition, actor }, &plan.name))
+            })
+        };
+        all()
+            .find_map(|(id, found)| (found == name).then_some(id))
+            .ok_or_else(|| self.unknown("actor", name, all().map(|(_, name)| name.as_str())))
+    }
+
+    fn unknown<'a>(
+        &self,
+        kind: &'static str,
+        name: &str,
+        known: impl Iterator<Item = &'a str>,
+    ) -> ReadError {
+        ReadError::Unknown {
+            topology: self.plan.name.clone(),
+            kind,
+            name: name.to_owned(),
+            known: known.collect::<Vec<_>>().join(", "),
+        }
+    }
+
+    /// Every link's counts, in order of declaration.
+    #[must_use]
+    pub fn links(&self) -> Vec<LinkStatus> {
+        let links = self.plan.links.iter().enumerate();
+        links
+            .map(|(index, link)| {
+                let (sent, received) = counts_of(&self.plan, &self.view, index);
+                LinkStatus {
+                    name: link.name.clone(),
+                    sent,
+                    received,
+                    capacity: link.capacity,
+                }
+            })
+            .collect()
+    }
+
+    /// Every partition's lives, in order of start.
+    #[must_use]
+    pub fn partitions(&self) -> Vec<PartitionStatus> {
+        self.status.all()
+    }
+
+    /// One-way latencies of a stamped link in nanoseconds, from each message's send to its receipt, to within 3.2 %.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]: there is no such link, or it isn't stamped.
+    ///
+    /// # Panics
+    ///
+    /// Never: the histogram's bounds are constants that it accepts.
+    pub fn latency(&self, link: &str) -> Result<Histogram<u64>, ReadError> {
+        let found = self.plan.links.iter().find(|plan| plan.name == link);
+        let plan = found.ok_or_else(|| {
+            let known = self.plan.links.iter().map(|plan| plan.name.as_str());
+            self.unknown("link", link, known)
+        })?;
+        if !plan.stamped {
+            return Err(ReadError::NotStamped {
+                link: link.to_owned(),
+            });
+        }
+        let mut histogram =
+            Histogram::new_with_bounds(1, 1 << 42, 2).expect("constant bounds that are in range");
+        for bucket in latencies(self.view.partition(plan.to.partition), link)? {
+            histogram.saturating_record_n(bucket.upper_ns.max(1), bucket.count);
+        }
+        Ok(histogram)
+    }
+
+    /// Kills one partition's process at once, by `SIGKILL`: a fault injected, followed by whatever its policy says. Threads
+    /// can't be killed; for those it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if there is no such partition.
+    pub fn kill(&self, partition: &str) -> Result<(), ReadError> {
+        let index = self
+            .plan
+            .partitions
+            .iter()
+            .position(|plan| plan.name == partition)
+            .ok_or_else(|| {
+                let known = self.plan.partitions.iter().map(|plan| plan.name.as_str());
+                self.unknown("partition", partition, known)
+            })?;
+        // A bus that has ended has nobody to kill.
+        let _ = self.commands.send(Command::Kill(index));
+        Ok(())
+    }
+
+    /// Asks the bus to drain and stop; returns at once.
+    pub fn stop(&self) {
+        let _ = self.commands.send(Command::Stop);
+    }
+}

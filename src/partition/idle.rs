@@ -1,0 +1,61 @@
+//! What a partition does in a turn that found nothing to do.
+
+use std::time::Duration;
+
+use airssys_ringbuf::park::Sleeper;
+use airssys_ringbuf::pulse::{Phase, Pulse};
+
+use crate::topology::model::WaitKind;
+
+/// Fruitless turns before the core is offered to others: some microseconds, a few times a message's way between two cores,
+/// and little enough that with more partitions than cores the others soon get on.
+const SPINS: u32 = 200;
+
+/// The longest sleep while every actor waits for a link: a heartbeat each time, and what a waker that was killed between its
+/// stores and its doorbell costs at the most.
+const PARK_MAX: Duration = Duration::from_millis(100);
+
+/// The longest sleep while an actor without inputs is idle: what it waits for rings no doorbell.
+const POLL_MAX: Duration = Duration::from_millis(1);
+
+/// A partition's idling, by its wait strategy.
+#[derive(Debug)]
+pub(crate) struct Idle {
+    wait: WaitKind,
+    sleeper: Sleeper,
+    fruitless: u32,
+}
+
+impl Idle {
+    pub(crate) fn new(wait: WaitKind, sleeper: Sleeper) -> Self {
+        Self {
+            wait,
+            sleeper,
+            fruitless: 0,
+        }
+    }
+
+    /// A turn did something.
+    #[inline]
+    pub(crate) fn reset(&mut self) {
+        self.fruitless = 0;
+    }
+
+    /// A turn did nothing. `polls` if an actor waits for something that rings no doorbell; `has_news` looks at all shared
+    /// words that a turn would.
+    #[inline]
+    pub(crate) fn wait(&mut self, pulse: &Pulse, polls: bool, has_news: impl FnOnce() -> bool) {
+        if self.wait == WaitKind::Spin || self.fruitless < SPINS {
+            self.fruitless += 1;
+            std::hint::spin_loop();
+        } else if self.wait == WaitKind::SpinThenPark {
+            pulse.phase(Phase::Parked);
+            let bound = if polls { POLL_MAX } else { PARK_MAX };
+            self.sleeper.park(bound, has_news);
+            pulse.phase(Phase::Running);
+            self.fruitless = SPINS / 2;
+        } else {
+            std::thread::yield_now();
+        }
+    }
+}

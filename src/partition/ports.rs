@@ -1,0 +1,111 @@
+//! Opening an actor's ends, in the order of their declaration.
+
+use std::fmt;
+
+use airssys_ringbuf::Message;
+use airssys_ringbuf::step::{Attach, AttachError, Durable, End, Receiver, Sender, StepCore};
+
+use crate::partition::view::BusView;
+use crate::topology::LinkId;
+use crate::topology::model::{ActorId, ActorPlan, Plan};
+
+/// An actor's ends could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("actor `{actor}`: {source}")]
+pub struct PortError {
+    actor: String,
+    source: AttachError,
+}
+
+/// Opens the ends of one actor in one incarnation; handed to its factory.
+pub struct PortOpener<'a> {
+    attach: Attach<'a>,
+    plan: &'a Plan,
+    view: &'a BusView,
+    actor: &'a ActorPlan,
+}
+
+impl fmt::Debug for PortOpener<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PortOpener")
+            .field("actor", &self.actor)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> PortOpener<'a> {
+    pub(crate) fn new(plan: &'a Plan, view: &'a BusView, id: ActorId) -> Result<Self, PortError> {
+        let actor = plan.actor(id);
+        let attach = Attach::new(
+            view.partition(id.partition),
+            &actor.name,
+            actor.inputs.len(),
+            actor.outputs.len(),
+        );
+        Ok(Self {
+            attach: attach.map_err(|source| failed(actor, source))?,
+            plan,
+            view,
+            actor,
+        })
+    }
+
+    pub(crate) fn sender<T: Message>(&mut self, link: LinkId) -> Result<Sender<T>, PortError> {
+        let link = self.plan.link(link);
+        let receiver = self.view.partition(link.to.partition);
+        self.attach
+            .sender(&link.name, receiver)
+            .map_err(|source| failed(self.actor, source))
+    }
+
+    pub(crate) fn receiver<T: Message>(&mut self, link: LinkId) -> Result<Receiver<T>, PortError> {
+        let link = self.plan.link(link);
+        let sender = self.view.partition(link.from.partition);
+        self.attach
+            .receiver(&link.name, sender)
+            .map_err(|source| failed(self.actor, source))
+    }
+
+    pub(crate) fn durable<S: Message>(
+        &mut self,
+        cell: usize,
+        initial: S,
+    ) -> Result<Durable<S>, PortError> {
+        self.attach
+            .durable(&self.actor.cells[cell].name, initial)
+            .map_err(|source| failed(self.actor, source))
+    }
+
+    pub(crate) fn finish(self) -> StepCore {
+        self.attach.finish()
+    }
+}
+
+fn failed(actor: &ActorPlan, source: AttachError) -> PortError {
+    PortError {
+        actor: actor.name.clone(),
+        source,
+    }
+}
+
+/// Does again what follows the actor's last commit; whether it is done.
+pub(crate) fn recover(plan: &Plan, view: &BusView, id: ActorId) -> Result<bool, PortError> {
+    let actor = plan.actor(id);
+    let ends = |links: &[LinkId], peer: fn(&Plan, LinkId) -> usize| -> Vec<End<'_>> {
+        links
+            .iter()
+            .map(|&link| End {
+                link: &plan.link(link).name,
+                peer: view.partition(peer(plan, link)),
+                payload: plan.link(link).payload_size,
+            })
+            .collect()
+    };
+    airssys_ringbuf::step::recover(
+        view.partition(id.partition),
+        &actor.name,
+        &ends(&actor.inputs, |plan, link| plan.link(link).from.partition),
+        &ends(&actor.outputs, |plan, link| plan.link(link).to.partition),
+    )
+    .map_err(|source| failed(actor, source))
+}

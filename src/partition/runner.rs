@@ -1,0 +1,142 @@
+//! One actor's turns: run its step, end it, and decide when and with how much input it runs again.
+
+use airssys_ringbuf::pulse::Order;
+use airssys_ringbuf::step::{StepCore, StepError, Verdict};
+
+use crate::actor::{Actor, Refused, Step};
+use crate::partition::ports::{PortError, PortOpener};
+use crate::partition::view::BusView;
+use crate::topology::model::{ActorId, Plan};
+
+/// How many messages a step may receive from each of its links.
+///
+/// Without a limit, until an output refuses a step: what it received may need more room than the link will ever have. The
+/// next try gets one message a link. From there the share doubles with each step that commits, and with each that can't do
+/// anything with so few.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Share(u64);
+
+impl Share {
+    const WHOLE: Self = Self(u64::MAX);
+    const ONE: Self = Self(1);
+
+    fn doubled(self) -> Self {
+        match self.0.checked_mul(2) {
+            Some(most) if most <= 1 << 20 => Self(most),
+            _ => Self::WHOLE,
+        }
+    }
+}
+
+/// What an actor's turn came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// Another turn at once may do something.
+    pub(crate) busy: bool,
+    /// Peers were shown something.
+    pub(crate) visible: bool,
+}
+
+/// An actor and its commit records.
+pub(crate) struct Runner {
+    actor: Box<dyn Actor>,
+    core: StepCore,
+    has_inputs: bool,
+    share: Share,
+    /// The output that refused the last step; the step runs again when that link has news.
+    refused: Option<usize>,
+    /// The author asked for the same step again later: its input is still there and no news.
+    retries: bool,
+}
+
+impl Runner {
+    /// Makes the actor by its factory, for this incarnation.
+    pub(crate) fn new(plan: &Plan, view: &BusView, id: ActorId) -> Result<Self, PortError> {
+        let mut opener = PortOpener::new(plan, view, id)?;
+        let actor = (plan.actor(id).factory)(&mut opener)?;
+        Ok(Self {
+            actor,
+            core: opener.finish(),
+            has_inputs: !plan.actor(id).inputs.is_empty(),
+            share: Share::WHOLE,
+            refused: None,
+            retries: false,
+        })
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.core.is_done()
+    }
+
+    pub(crate) fn steps(&self) -> u64 {
+        self.core.steps()
+    }
+
+    /// Whether it waits for nothing that rings a doorbell.
+    pub(crate) fn polls(&self) -> bool {
+        !self.core.is_done() && (self.retries || !self.has_inputs && self.refused.is_none())
+    }
+
+    /// Whether a turn would find something.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.core.is_done() && !self.retries && self.core.has_news(self.refused)
+    }
+
+    /// One turn.
+    #[inline]
+    pub(crate) fn turn(&mut self, order: Order) -> Result<Turn, StepError> {
+        let drained = order == Order::Drain && !self.has_inputs;
+        let waits = self.refused.is_some() && !self.core.has_news(self.refused);
+        if self.core.is_done() || drained || waits {
+            return Ok(Turn::default());
+        }
+        self.core.begin(self.share.0);
+        let stepped = self.actor.step();
+        self.retries = stepped == Ok(Step::Retry);
+        match stepped {
+            Ok(Step::Busy) => self.end(Verdict::Keep, true),
+            Ok(Step::Idle) => self.end(Verdict::Keep, false),
+            Ok(Step::Retry) | Err(Refused::Full) => self.end(Verdict::Abort, false),
+            Ok(Step::Done) => self.end(Verdict::Done, true),
+            Err(Refused::Closed) => self.end_closed(),
+        }
+    }
+
+    #[inline]
+    fn end(&mut self, verdict: Verdict, busy: bool) -> Result<Turn, StepError> {
+        let outcome = self.core.finish(verdict)?;
+        let mut turn = Turn {
+            busy: busy || outcome.committed,
+            visible: outcome.visible,
+        };
+        self.refused = None;
+        if outcome.committed {
+            if self.share != Share::WHOLE {
+                self.share = self.share.doubled();
+            }
+        } else if outcome.refused.is_some() && self.has_inputs && self.share != Share::ONE {
+            self.share = Share::ONE;
+            turn.busy = true;
+        } else if outcome.refused.is_some() {
+            self.refused = outcome.refused;
+            turn.busy = false;
+        } else if outcome.limited {
+            self.share = self.share.doubled();
+            turn.busy = true;
+        }
+        Ok(turn)
+    }
+
+    /// Nobody is left to receive: the step doesn't count, and the actor ends.
+    #[cold]
+    fn end_closed(&mut self) -> Result<Turn, StepError> {
+        let aborted = self.core.finish(Verdict::Abort)?;
+        self.core.begin(0);
+        let ended = self.core.finish(Verdict::Done)?;
+        self.refused = None;
+        Ok(Turn {
+            busy: true,
+            visible: aborted.visible || ended.visible,
+        })
+    }
+}

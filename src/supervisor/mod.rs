@@ -1,0 +1,34 @@
+//! The supervisor: one thread that starts, watches, restarts and stops the partitions of one bus.
+//!
+//! | file | concern |
+//! |---|---|
+//! | `cause` | how a life ended, in one word |
+//! | `decide` | restart, wait, or give up: pure decisions over a clock that is handed in |
+//! | `lives` | starting a life as a process or a thread, and waiting for its end |
+//! | `watch` | what the pulses say: running, recovered, hung |
+//! | `supervise` | the loop and its stages |
+//! | `stop` | draining, and stopping in reverse order of start |
+//! | `report` | one line for each death, restart, escalation and loss |
+//! | `status` | what the launching program may ask |
+//!
+//! Its own thread never blocks but in its loop's wait: a backoff is a timer, a death is a readable pidfd, a start is a state.
+//!
+//! ```text
+//! Starting(i) -> Running -> Draining -> Stopping(i) -> ended
+//!      |            |           |           ^
+//!      +------------+-----------+-----------+   escalation, a failed start, a stop without drain
+//! ```
+//!
+//! A crash of the supervisor takes the partitions with it (their parent-death signal) and leaves the bus.
+
+pub(crate) mod cause;
+mod decide;
+mod lives;
+pub(crate) mod report;
+pub(crate) mod status;
+pub(crate) mod stop;
+mod supervise;
+mod watch;
+
+pub(crate) use lives::LaunchMode;
+pub(crate) use supervise::{Charge, Command, Outcome, StartFailure, Supervisor};

@@ -1,0 +1,178 @@
+//! Draining, and stopping in reverse order of start.
+//!
+//! A drain stops the actors that have no inputs and lets the others go on until every link is empty, twice in a row with no
+//! step in between; or until the topology's drain timeout. Then each partition is asked to stop at its next step's boundary,
+//! the last started first, each awaited before the next, and killed when its shutdown time is over.
+
+use airssys_ringbuf::clock::monotonic_ns;
+use airssys_ringbuf::pulse::Order;
+use airssys_ringbuf::step::{Progress, progress};
+
+use crate::partition::view::BusView;
+use crate::supervisor::report::{Level, say};
+use crate::supervisor::supervise::{Outcome, Stage, Supervisor};
+use crate::topology::model::{ActorId, Plan};
+
+/// What an actor has committed; nothing if its state can't be read just now.
+pub(crate) fn progress_of(plan: &Plan, view: &BusView, id: ActorId) -> Progress {
+    let actor = plan.actor(id);
+    let (inputs, outputs) = (actor.inputs.len(), actor.outputs.len());
+    progress(view.partition(id.partition), &actor.name, inputs, outputs).unwrap_or_else(|_| {
+        Progress {
+            received: vec![0; inputs],
+            sent: vec![0; outputs],
+            ..Progress::default()
+        }
+    })
+}
+
+/// Messages committed at both ends of a link: (sent, received).
+pub(crate) fn counts_of(plan: &Plan, view: &BusView, link: usize) -> (u64, u64) {
+    let ends = &plan.links[link];
+    let place = |links: &[crate::topology::LinkId]| links.iter().position(|id| id.0 == link);
+    // The receiver first: what it has received was sent before.
+    let received = place(&plan.actor(ends.to).inputs)
+        .map_or(0, |index| progress_of(plan, view, ends.to).received[index]);
+    let sent = place(&plan.actor(ends.from).outputs)
+        .map_or(0, |index| progress_of(plan, view, ends.from).sent[index]);
+    (sent, received)
+}
+
+impl Supervisor {
+    fn actors_of(&self, partition: usize) -> impl Iterator<Item = Progress> {
+        (0..self.plan.partitions[partition].actors.len())
+            .map(move |actor| progress_of(&self.plan, &self.view, ActorId { partition, actor }))
+    }
+
+    /// Steps that the partition's actors have committed.
+    pub(super) fn steps_of(&self, partition: usize) -> u64 {
+        self.actors_of(partition).map(|actor| actor.steps).sum()
+    }
+
+    /// Whether the partition's actors have all committed their end.
+    pub(super) fn is_done(&self, partition: usize) -> bool {
+        self.actors_of(partition).all(|actor| actor.done)
+    }
+
+    fn order(&self, partition: usize, order: Order) {
+        self.slots[partition].order.give(order);
+        self.waker.wake();
+    }
+
+    /// Begins to drain; asked again, it changes nothing.
+    pub(super) async fn drain(&mut self, now_ns: u64) {
+        match self.stage {
+            Stage::Draining { .. } | Stage::Stopping(_) => return,
+            // Those that haven't started yet have nothing to drain into.
+            Stage::Starting(_) => {
+                self.outcome = Outcome::Stopped;
+                return self.stop_in_reverse().await;
+            }
+            Stage::Running => {}
+        }
+        self.outcome = Outcome::Stopped;
+        self.stage = Stage::Draining {
+            until_ns: now_ns + self.plan.drain_timeout.as_nanos() as u64,
+            quiet_at: None,
+        };
+        for partition in 0..self.slots.len() {
+            self.order(partition, Order::Drain);
+        }
+    }
+
+    /// Goes on to stopping once the links are empty or the time is over.
+    pub(super) async fn look_at_drain(&mut self, now_ns: u64) {
+        let Stage::Draining { until_ns, quiet_at } = self.stage else {
+            return;
+        };
+        let links = 0..self.plan.links.len();
+        let empty = links
+            .map(|link| (link, counts_of(&self.plan, &self.view, link)))
+            .all(|(link, (sent, received))| {
+                sent == received || progress_of(&self.plan, &self.view, self.plan.links[link].to).done
+            });
+        let steps = (0..self.slots.len())
+            .map(|partition| self.steps_of(partition))
+            .sum();
+        if now_ns >= until_ns || (empty && quiet_at == Some(steps)) {
+            self.stop_in_reverse().await;
+        } else {
+            self.stage = Stage::Draining {
+                until_ns,
+                quiet_at: empty.then_some(steps),
+            };
+        }
+    }
+
+    /// Stops whatever lives, the last started first.
+    pub(super) async fn stop_in_reverse(&mut self) {
+        if matches!(self.stage, Stage::Stopping(_)) {
+            return;
+        }
+        self.stage = Stage::Stopping(self.slots.len());
+        for slot in &mut self.slots {
+            let waits_for_restart = slot.due_ns.take().is_some();
+            let never_began = slot.incarnation == 0;
+            slot.ended |= waits_for_restart || never_began;
+        }
+        self.go_on_stopping().await;
+    }
+
+    /// Asks the next partition to stop, if the one asked before has ended.
+    pub(super) async fn go_on_stopping(&mut self) {
+        let Stage::Stopping(mut index) = self.stage else {
+            return;
+        };
+        while index > 0 && self.slots[index - 1].alive.is_none() {
+            index -= 1;
+        }
+        self.stage = Stage::Stopping(index);
+        let Some(partition) = index.checked_sub(1) else {
+            return;
+        };
+        if self.slots[partition].kill_at_ns.is_none() {
+            let patience = self.plan.partitions[partition].shutdown;
+            self.slots[partition].kill_at_ns =
+                Some(monotonic_ns().saturating_add(patience.as_nanos() as u64));
+            self.order(partition, Order::Stop);
+            if patience.is_zero() {
+                self.kill_stuck(partition).await;
+            }
+        }
+    }
+
+    /// A partition that was asked to stop did not: it is killed. A thread can't be, and is left behind.
+    pub(super) async fn kill_stuck(&mut self, partition: usize) {
+        let slot = &mut self.slots[partition];
+        slot.kill_at_ns = None;
+        let Some(alive) = &slot.alive else { return };
+        if alive.signal(9) {
+            return;
+        }
+        say(
+            Level::Error,
+            format_args!(
+                "{}/{}: its thread did not stop within {:?} and can't be killed; it is left behind",
+                self.plan.bus,
+                self.plan.partitions[partition].name,
+                self.plan.partitions[partition].shutdown
+            ),
+        );
+        slot.alive = None;
+        slot.watch = None;
+        slot.ended = true;
+        Box::pin(self.go_on_stopping()).await;
+    }
+
+    /// Ends everything now.
+    pub(super) async fn abort(&mut self) {
+        self.outcome = Outcome::Stopped;
+        for partition in 0..self.slots.len() {
+            self.order(partition, Order::Stop);
+            if let Some(alive) = &self.slots[partition].alive {
+                alive.signal(9);
+            }
+        }
+        self.stop_in_reverse().await;
+    }
+}

@@ -1,0 +1,317 @@
+//! Declaring a topology. Everything is taken as it comes; what is wrong is told once, by `build`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use airssys_ringbuf::Message;
+
+use super::ends::{self, Declaration, Ends, LinkIn, LinkOut};
+use super::model::{
+    ActorId, ActorPlan, Factory, Leftover, LinkId, PartitionPlan, Plan, Restart, Wait,
+};
+use super::{Topology, TopologyError, describe, validate};
+use crate::actor::Actor;
+
+/// Tells the builders of one process apart, so that an end wired into another builder's topology is noticed. The value
+/// only has to be unique: nothing is ordered by it.
+static NEXT_BUILDER: AtomicU64 = AtomicU64::new(0);
+
+/// A restart a second over a short while is a fault that restarting will not mend.
+const INTENSITY: u32 = 10;
+const PERIOD: Duration = Duration::from_secs(10);
+/// The first restart is all but immediate, since most deaths are single; the last delay keeps a storm off the CPU.
+const BACKOFF_FIRST: Duration = Duration::from_millis(1);
+const BACKOFF_MAX: Duration = Duration::from_secs(1);
+/// OTP's default for a worker.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// CPU time really granted within one step.
+const HANG_AFTER: Duration = Duration::from_secs(5);
+
+/// Collects partitions, actors and links; made by [`Topology::builder`], finished by [`build`](Self::build).
+#[derive(Debug)]
+pub struct TopologyBuilder {
+    id: u64,
+    pub(super) name: String,
+    bus: Option<String>,
+    pub(super) intensity: u32,
+    pub(super) period: Duration,
+    pub(super) backoff_first: Duration,
+    pub(super) backoff_max: Duration,
+    pub(super) leftover: Leftover,
+    pub(super) drain_timeout: Duration,
+    pub(super) partitions: Vec<PartitionPlan>,
+    pub(super) links: Vec<LinkDraft>,
+    pub(super) foreign: Vec<ForeignEnd>,
+}
+
+/// A link as declared, of which an end may still be loose.
+#[derive(Debug)]
+pub(super) struct LinkDraft {
+    pub(super) name: String,
+    pub(super) schema_text: String,
+    pub(super) payload_size: usize,
+    pub(super) payload_align: usize,
+    pub(super) capacity: u64,
+    pub(super) stamped: bool,
+    pub(super) from: Option<ActorId>,
+    pub(super) to: Option<ActorId>,
+}
+
+/// An end of another builder's link, handed to one of our actors.
+#[derive(Debug)]
+pub(super) struct ForeignEnd {
+    pub(super) actor: ActorId,
+    pub(super) link: String,
+}
+
+impl TopologyBuilder {
+    pub(super) fn new(name: String) -> Self {
+        Self {
+            id: NEXT_BUILDER.fetch_add(1, Ordering::Relaxed),
+            name,
+            bus: None,
+            intensity: INTENSITY,
+            period: PERIOD,
+            backoff_first: BACKOFF_FIRST,
+            backoff_max: BACKOFF_MAX,
+            leftover: Leftover::default(),
+            drain_timeout: DRAIN_TIMEOUT,
+            partitions: Vec::new(),
+            links: Vec::new(),
+            foreign: Vec::new(),
+        }
+    }
+
+    /// Runs under this bus name instead of the topology's own: two instances of one topology need two names.
+    pub fn bus(&mut self, name: impl Into<String>) -> &mut Self {
+        self.bus = Some(name.into());
+        self
+    }
+
+    /// How many failures within `period` are mended by restarts; one more ends the topology. Default: 10 in 10 s.
+    pub fn intensity(&mut self, failures: u32, period: Duration) -> &mut Self {
+        self.intensity = failures;
+        self.period = period;
+        self
+    }
+
+    /// What a start does with what a crash left of this bus. Default: [`Leftover::Refuse`].
+    pub fn leftover(&mut self, leftover: Leftover) -> &mut Self {
+        self.leftover = leftover;
+        self
+    }
+
+    /// The delay before a partition's first restart, which doubles up to `max` while it keeps failing. Default: 1 ms, 1 s.
+    pub fn backoff(&mut self, first: Duration, max: Duration) -> &mut Self {
+        self.backoff_first = first;
+        self.backoff_max = max;
+        self
+    }
+
+    /// How long a stop lets inboxes drain before it stops the partitions anyway. Default: 5 s.
+    pub fn drain_timeout(&mut self, timeout: Duration) -> &mut Self {
+        self.drain_timeout = timeout;
+        self
+    }
+
+    /// A link for `T`, with room for `capacity` messages (a power of two). Each end is wired to one actor.
+    pub fn link<T: Message>(
+        &mut self,
+        name: impl Into<String>,
+        capacity: u64,
+    ) -> (LinkOut<T>, LinkIn<T>) {
+        self.link_with(name, LinkOptions::new(capacity))
+    }
+
+    /// A link for `T` with options.
+    pub fn link_with<T: Message>(
+        &mut self,
+        name: impl Into<String>,
+        options: LinkOptions,
+    ) -> (LinkOut<T>, LinkIn<T>) {
+        let name = name.into();
+        let ends = ends::pair(self.id, LinkId(self.links.len()), &name);
+        self.links.push(LinkDraft {
+            name,
+            schema_text: T::SCHEMA.to_text(),
+            payload_size: size_of::<T>(),
+            payload_align: align_of::<T>(),
+            capacity: options.capacity,
+            stamped: options.stamped,
+            from: None,
+            to: None,
+        });
+        ends
+    }
+
+    /// A new partition: what is pinned, killed and restarted as one. A second call with the same name is a second
+    /// partition, which `build` refuses.
+    pub fn partition(&mut self, name: impl Into<String>) -> PartitionBuilder<'_> {
+        let place = self.partitions.len();
+        self.partitions.push(PartitionPlan {
+            name: name.into(),
+            core: None,
+            share_core: false,
+            wait: Wait::default(),
+            restart: Restart::default(),
+            shutdown: SHUTDOWN,
+            hang_after: HANG_AFTER,
+            actors: Vec::new(),
+        });
+        PartitionBuilder { plan: self, place }
+    }
+
+    /// Checks everything that is true on every machine and freezes the plan; `launch` checks this machine.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake in the order of declaration: the topology's own settings, its partitions with their actors, its
+    /// links.
+    pub fn build(self) -> Result<Topology, TopologyError> {
+        let bus = self.bus.clone().unwrap_or_else(|| self.name.clone());
+        validate::settings(&self, &bus)?;
+        validate::partitions(&self)?;
+        let links = validate::links(self.links, &self.name)?;
+        let mut plan = Plan {
+            name: self.name,
+            bus,
+            partitions: self.partitions,
+            links,
+            intensity: self.intensity,
+            period: self.period,
+            backoff_first: self.backoff_first,
+            backoff_max: self.backoff_max,
+            leftover: self.leftover,
+            drain_timeout: self.drain_timeout,
+            digest: 0,
+        };
+        plan.digest = describe::digest(&plan);
+        validate::regions(&plan)?;
+        Ok(Topology::new(plan))
+    }
+}
+
+/// Settings and actors of one partition; made by [`TopologyBuilder::partition`].
+pub struct PartitionBuilder<'a> {
+    plan: &'a mut TopologyBuilder,
+    place: usize,
+}
+
+impl fmt::Debug for PartitionBuilder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PartitionBuilder")
+            .field(&self.plan.partitions[self.place].name)
+            .finish()
+    }
+}
+
+impl PartitionBuilder<'_> {
+    fn settings(&mut self) -> &mut PartitionPlan {
+        &mut self.plan.partitions[self.place]
+    }
+
+    /// Pins the partition to this CPU, by the kernel's number. Launch refuses a CPU that can't be had.
+    pub fn core(&mut self, cpu: usize) -> &mut Self {
+        self.settings().core = Some(cpu);
+        self
+    }
+
+    /// Allows other partitions that say the same on this partition's CPU.
+    pub fn share_core(&mut self) -> &mut Self {
+        self.settings().share_core = true;
+        self
+    }
+
+    /// What the partition does while idle. Default: [`Wait::auto`].
+    pub fn wait(&mut self, wait: Wait) -> &mut Self {
+        self.settings().wait = wait;
+        self
+    }
+
+    /// When it is started again after its end. Default: [`Restart::permanent`].
+    pub fn restart(&mut self, restart: Restart) -> &mut Self {
+        self.settings().restart = restart;
+        self
+    }
+
+    /// Time between the request to stop and the kill; zero kills at once. Default: 5 s.
+    pub fn shutdown(&mut self, timeout: Duration) -> &mut Self {
+        self.settings().shutdown = timeout;
+        self
+    }
+
+    /// How much CPU time one step may take before the partition counts as hung. Default: 5 s.
+    pub fn hang_after(&mut self, limit: Duration) -> &mut Self {
+        self.settings().hang_after = limit;
+        self
+    }
+
+    /// Adds an actor. `make` gets the opened ports in the shape of `ends`; it runs on the partition's own thread, again
+    /// at each incarnation, so whatever it captures must still be right then.
+    pub fn actor<E, A, F>(&mut self, name: impl Into<String>, mut ends: E, make: F) -> &mut Self
+    where
+        E: Ends,
+        A: Actor,
+        F: Fn(E::Ports) -> A + Send + Sync + 'static,
+    {
+        let mut declaration = Declaration::new(self.plan.id);
+        ends.declare(&mut declaration);
+        let factory: Factory =
+            Arc::new(move |opener| Ok(Box::new(make(ends.open(opener)?)) as Box<dyn Actor>));
+        self.add(name.into(), declaration, factory);
+        self
+    }
+
+    fn add(&mut self, name: String, declaration: Declaration, factory: Factory) {
+        let actor = ActorId {
+            partition: self.place,
+            actor: self.settings().actors.len(),
+        };
+        for &LinkId(link) in &declaration.outputs {
+            self.plan.links[link].from = Some(actor);
+        }
+        for &LinkId(link) in &declaration.inputs {
+            self.plan.links[link].to = Some(actor);
+        }
+        let foreign = declaration.foreign.into_iter();
+        self.plan
+            .foreign
+            .extend(foreign.map(|link| ForeignEnd { actor, link }));
+        self.settings().actors.push(ActorPlan {
+            name,
+            inputs: declaration.inputs,
+            outputs: declaration.outputs,
+            cells: declaration.cells,
+            factory,
+        });
+    }
+}
+
+/// How a link is made, beyond its message type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkOptions {
+    capacity: u64,
+    stamped: bool,
+}
+
+impl LinkOptions {
+    /// Room for `capacity` messages: a power of two, at most 2^24.
+    #[must_use]
+    pub fn new(capacity: u64) -> Self {
+        Self {
+            capacity,
+            stamped: false,
+        }
+    }
+
+    /// Stamps each message with the monotonic time of its send, and keeps the one-way latencies where anyone can read
+    /// them. Costs a clock reading at both ends of each message.
+    #[must_use]
+    pub fn stamped(mut self) -> Self {
+        self.stamped = true;
+        self
+    }
+}

@@ -1,0 +1,295 @@
+//! The canonical text of a topology: what its digest covers, and how two topologies differ.
+//!
+//! ```text
+//! topology                   an item: its kind and name
+//!   name quotes              its attributes, indented: a word and a value
+//! link ticks
+//!   capacity 1024
+//!   schema Tick 16 8 | seq u64 0 | price f64 8
+//! ```
+//!
+//! It holds names, schemas, capacities and policies: what two programs must agree about to work on one bus. It holds no
+//! Rust path, and neither the bus's name nor cores, which are of one run and one machine. A change of this text is a
+//! change of every digest.
+
+use std::collections::HashMap;
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use airssys_ringbuf::{fnv1a64, schema};
+
+use super::model::{ActorPlan, LinkId, PartitionPlan, Plan};
+
+/// Longest quotation of a text that came out of a file, in characters.
+const QUOTE_LEN_MAX: usize = 120;
+
+/// Stands for the line breaks of a schema's text, in which it can't occur.
+const SCHEMA_LINE: &str = " | ";
+
+/// The digest of the plan: equal for equal descriptions, in every build.
+pub(super) fn digest(plan: &Plan) -> u64 {
+    fnv1a64(describe(plan).as_bytes())
+}
+
+/// The canonical text.
+pub(super) fn describe(plan: &Plan) -> String {
+    let mut text = Text(String::new());
+    text.item("topology", "");
+    text.attribute("name", &plan.name);
+    let period = Exact(plan.period);
+    text.attribute("intensity", format_args!("{} in {period}", plan.intensity));
+    let (first, max) = (Exact(plan.backoff_first), Exact(plan.backoff_max));
+    text.attribute("backoff", format_args!("{first} to {max}"));
+    text.attribute("leftover", plan.leftover);
+    text.attribute("drain", Exact(plan.drain_timeout));
+    for partition in &plan.partitions {
+        describe_partition(&mut text, partition);
+        for actor in &partition.actors {
+            describe_actor(&mut text, plan, &partition.name, actor);
+        }
+    }
+    for link in &plan.links {
+        text.item("link", &link.name);
+        text.attribute("from", &plan.actor(link.from).name);
+        text.attribute("to", &plan.actor(link.to).name);
+        text.attribute("capacity", link.capacity);
+        text.attribute("stamped", if link.stamped { "yes" } else { "no" });
+        text.attribute("schema", one_line(&link.schema_text));
+    }
+    text.0
+}
+
+fn describe_partition(text: &mut Text, partition: &PartitionPlan) {
+    text.item("partition", &partition.name);
+    text.attribute("wait", partition.wait);
+    text.attribute("restart", partition.restart);
+    text.attribute("shutdown", Exact(partition.shutdown));
+    text.attribute("hang-after", Exact(partition.hang_after));
+}
+
+fn describe_actor(text: &mut Text, plan: &Plan, partition: &str, actor: &ActorPlan) {
+    let names = |links: &[LinkId]| {
+        let names: Vec<&str> = links
+            .iter()
+            .map(|&id| plan.link(id).name.as_str())
+            .collect();
+        names.join(" ")
+    };
+    text.item("actor", &actor.name);
+    text.attribute("partition", partition);
+    text.attribute("inputs", names(&actor.inputs));
+    text.attribute("outputs", names(&actor.outputs));
+    for cell in &actor.cells {
+        text.item("cell", &format!("{}/{}", actor.name, cell.name));
+        text.attribute("schema", one_line(&cell.schema_text));
+    }
+}
+
+fn one_line(schema: &str) -> String {
+    schema.lines().collect::<Vec<_>>().join(SCHEMA_LINE)
+}
+
+struct Text(String);
+
+impl Text {
+    fn item(&mut self, kind: &str, name: &str) {
+        self.0.push_str(kind);
+        if !name.is_empty() {
+            self.0.push(' ');
+            self.0.push_str(name);
+        }
+        self.0.push('\n');
+    }
+
+    fn attribute(&mut self, key: &str, value: impl fmt::Display) {
+        writeln!(self.0, "  {key} {value}").expect("a String takes any text");
+    }
+}
+
+/// A duration without rounding, in the largest unit that spells it as a whole number.
+pub(super) struct Exact(pub(super) Duration);
+
+impl fmt::Display for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.0.as_nanos();
+        let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
+        match units.iter().find(|(size, _)| nanos.is_multiple_of(*size)) {
+            Some((size, unit)) => write!(f, "{} {unit}", nanos / size),
+            None => write!(f, "{nanos} ns"),
+        }
+    }
+}
+
+struct Item<'a> {
+    head: &'a str,
+    attributes: Vec<(&'a str, &'a str)>,
+}
+
+/// The first difference between our description and another one; `None` if they are equal.
+pub(super) fn difference(ours: &str, theirs: &str) -> Option<String> {
+    if ours == theirs {
+        return None;
+    }
+    let (our_items, their_items) = (items(ours), items(theirs));
+    let theirs_by_head: HashMap<&str, &Item<'_>> =
+        their_items.iter().map(|item| (item.head, item)).collect();
+    for our in &our_items {
+        let Some(their) = theirs_by_head.get(our.head) else {
+            return Some(format!("{} is in this program only", title(our.head)));
+        };
+        if let Some(sentence) = attribute_difference(our, their) {
+            return Some(format!("{}: {sentence}", title(our.head)));
+        }
+    }
+    let extra = their_items
+        .iter()
+        .find(|their| our_items.iter().all(|our| our.head != their.head));
+    Some(match extra {
+        Some(their) => format!("{} is in the region only", title(their.head)),
+        None => "the same parts are declared in another order".to_owned(),
+    })
+}
+
+fn items(text: &str) -> Vec<Item<'_>> {
+    let mut items: Vec<Item<'_>> = Vec::new();
+    for line in text.lines() {
+        match (line.strip_prefix("  "), items.last_mut()) {
+            (Some(attribute), Some(item)) => item
+                .attributes
+                .push(attribute.split_once(' ').unwrap_or((attribute, ""))),
+            _ => items.push(Item {
+                head: line,
+                attributes: Vec::new(),
+            }),
+        }
+    }
+    items
+}
+
+fn attribute_difference(ours: &Item<'_>, theirs: &Item<'_>) -> Option<String> {
+    for &(key, our) in &ours.attributes {
+        let found = theirs.attributes.iter().find(|(their, _)| *their == key);
+        let their = found.map_or("", |(_, value)| value);
+        if our == their {
+            continue;
+        }
+        if key == "schema" {
+            return schema::difference(&many_lines(our), &many_lines(their));
+        }
+        let (our, their) = (or_none(our), or_none(their));
+        return Some(format!(
+            "{key} is {our} in this program, {their} in the region"
+        ));
+    }
+    None
+}
+
+fn many_lines(schema: &str) -> String {
+    let mut text = schema.replace(SCHEMA_LINE, "\n");
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+fn or_none(value: &str) -> String {
+    if value.is_empty() {
+        "none".to_owned()
+    } else {
+        quote(value)
+    }
+}
+
+fn title(head: &str) -> String {
+    match head.split_once(' ') {
+        Some((kind, name)) => format!("{} `{}`", quote(kind), quote(name)),
+        None => quote(head),
+    }
+}
+
+fn quote(text: &str) -> String {
+    let mut quoted: String = text
+        .chars()
+        .take(QUOTE_LEN_MAX)
+        .flat_map(char::escape_debug)
+        .collect();
+    if text.chars().nth(QUOTE_LEN_MAX).is_some() {
+        quoted.push_str("...");
+    }
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &str = "topology\n  name quotes\n  drain 5 s\nactor book\n  inputs ticks\n\
+        link ticks\n  capacity 1024\n  schema Tick 8 8 | seq u64 0\n";
+
+    fn changed(from: &str, to: &str) -> String {
+        assert!(OURS.contains(from));
+        difference(OURS, &OURS.replace(from, to)).expect("the texts differ")
+    }
+
+    #[test]
+    fn each_kind_of_difference_has_its_sentence() {
+        assert_eq!(difference(OURS, OURS), None);
+        assert_eq!(
+            changed("name quotes", "name trades"),
+            "topology: name is quotes in this program, trades in the region"
+        );
+        assert_eq!(
+            changed("1024", "512"),
+            "link `ticks`: capacity is 1024 in this program, 512 in the region"
+        );
+        assert_eq!(
+            changed("  inputs ticks", "  inputs "),
+            "actor `book`: inputs is ticks in this program, none in the region"
+        );
+        assert_eq!(
+            changed("seq u64 0", "seq i64 0"),
+            "link `ticks`: field `seq` is u64 at 0 in this program, i64 at 0 in the region"
+        );
+        assert_eq!(
+            changed("actor book\n  inputs ticks\n", ""),
+            "actor `book` is in this program only"
+        );
+        assert_eq!(
+            changed("link ticks", "partition x\nlink ticks"),
+            "partition `x` is in the region only"
+        );
+        assert_eq!(
+            changed(
+                "  name quotes\n  drain 5 s\n",
+                "  drain 5 s\n  name quotes\n"
+            ),
+            "the same parts are declared in another order"
+        );
+        assert_eq!(
+            difference(OURS, "").as_deref(),
+            Some("topology is in this program only")
+        );
+    }
+
+    #[test]
+    fn foreign_text_is_escaped_and_cut() {
+        let theirs = format!("{OURS}\u{1b}[2J{}\n", "x".repeat(10_000));
+        let sentence = difference(OURS, &theirs).expect("the texts differ");
+        assert!(!sentence.contains('\u{1b}'), "{sentence:?}");
+        assert!(sentence.len() < 300, "{sentence:?}");
+    }
+
+    #[test]
+    fn durations_are_exact() {
+        for (nanos, text) in [
+            (0, "0 s"),
+            (1, "1 ns"),
+            (1_500, "1500 ns"),
+            (2_000, "2 us"),
+            (1_500_000_000, "1500 ms"),
+            (60_000_000_000, "60 s"),
+        ] {
+            assert_eq!(Exact(Duration::from_nanos(nanos)).to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The validated plan, as the partition loop, the supervisor and the tools read it.
+//!
+//! Plain values, made once by `build` and never changed afterwards: every index in here is in range, every name is valid
+//! and unique, and every link has both of its ends. Order is the order of declaration everywhere, since places in the
+//! regions follow from it: a restart finds its own place again.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::actor::Actor;
+use crate::partition::ports::{PortError, PortOpener};
+
+/// The name under which the supervisor's own region lies in the bus directory; no partition may take it.
+pub(crate) const SUPERVISOR: &str = "supervisor";
+
+/// Which link of a topology: its place in [`Plan::links`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub(crate) usize);
+
+impl LinkId {
+    /// The link's place in the order of declaration, from zero.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// Which actor of a topology.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ActorId {
+    /// Place in [`Plan::partitions`].
+    pub(crate) partition: usize,
+    /// Place in [`PartitionPlan::actors`].
+    pub(crate) actor: usize,
+}
+
+/// Makes an actor from its opened ports: called on the partition's own thread, once per incarnation.
+pub(crate) type Factory =
+    Arc<dyn Fn(&mut PortOpener<'_>) -> Result<Box<dyn Actor>, PortError> + Send + Sync>;
+
+/// The whole plan.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) name: String,
+    pub(crate) bus: String,
+    pub(crate) partitions: Vec<PartitionPlan>,
+    pub(crate) links: Vec<LinkPlan>,
+    /// More failures than this within `period` end the topology.
+    pub(crate) intensity: u32,
+    pub(crate) period: Duration,
+    pub(crate) backoff_first: Duration,
+    pub(crate) backoff_max: Duration,
+    pub(crate) leftover: Leftover,
+    pub(crate) drain_timeout: Duration,
+    /// FNV-1a of [`super::describe::describe`]'s text.
+    pub(crate) digest: u64,
+}
+
+impl Plan {
+    /// The actor's plan; the id must be of this topology.
+    pub(crate) fn actor(&self, id: ActorId) -> &ActorPlan {
+        &self.partitions[id.partition].actors[id.actor]
+    }
+
+    /// The link's plan; the id must be of this topology.
+    pub(crate) fn link(&self, id: LinkId) -> &LinkPlan {
+        &self.links[id.0]
+    }
+
+    /// Doorbells in each region: one per region of the bus, the supervisor's included, by [`Plan::supervisor_bell`].
+    pub(crate) fn bells(&self) -> usize {
+        self.partitions.len() + 1
+    }
+
+    /// The doorbell of the supervisor; that of a partition is the partition's index.
+    pub(crate) fn supervisor_bell(&self) -> usize {
+        self.partitions.len()
+    }
+}
+
+/// What is pinned, killed and restarted as one.
+#[derive(Debug)]
+pub(crate) struct PartitionPlan {
+    pub(crate) name: String,
+    pub(crate) core: Option<usize>,
+    pub(crate) share_core: bool,
+    pub(crate) wait: Wait,
+    pub(crate) restart: Restart,
+    /// Time between the request to stop and the kill; zero kills at once.
+    pub(crate) shutdown: Duration,
+    pub(crate) hang_after: Duration,
+    pub(crate) actors: Vec<ActorPlan>,
+}
+
+/// One actor: its ports and cells in the order of its declaration, and how to make it.
+pub(crate) struct ActorPlan {
+    pub(crate) name: String,
+    pub(crate) inputs: Vec<LinkId>,
+    pub(crate) outputs: Vec<LinkId>,
+    pub(crate) cells: Vec<CellPlan>,
+    pub(crate) factory: Factory,
+}
+
+impl fmt::Debug for ActorPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActorPlan")
+            .field("name", &self.name)
+            .field("inputs", &self.inputs)
+            .field("outputs", &self.outputs)
+            .field("cells", &self.cells)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One link with both of its ends.
+#[derive(Debug)]
+pub(crate) struct LinkPlan {
+    pub(crate) name: String,
+    pub(crate) schema_text: String,
+    pub(crate) payload_size: usize,
+    pub(crate) payload_align: usize,
+    /// Messages; a power of two.
+    pub(crate) capacity: u64,
+    pub(crate) stamped: bool,
+    pub(crate) from: ActorId,
+    pub(crate) to: ActorId,
+}
+
+/// One durable cell of an actor.
+#[derive(Clone, Debug)]
+pub(crate) struct CellPlan {
+    pub(crate) name: String,
+    pub(crate) schema_text: String,
+    pub(crate) size: usize,
+    pub(crate) align: usize,
+}
+
+/// What a start does with a bus of the same name that a crash left behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Leftover {
+    /// Remove it, once everybody who held it is provably dead, and report what was undelivered.
+    Discard,
+    /// Refuse to start: nothing is removed unasked. The default.
+    #[default]
+    Refuse,
+}
+
+impl fmt::Display for Leftover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Discard => "discard",
+            Self::Refuse => "refuse",
+        })
+    }
+}
+
+/// When a partition that has ended is started again: OTP's restart types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restart(RestartKind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RestartKind {
+    Permanent,
+    Transient,
+    Temporary,
+}
+
+impl Restart {
+    /// Always, unless all of its actors are done. The default.
+    #[must_use]
+    pub fn permanent() -> Self {
+        Self(RestartKind::Permanent)
+    }
+
+    /// Only after an abnormal end: a signal, a panic, a nonzero exit, or killed as hung.
+    #[must_use]
+    pub fn transient() -> Self {
+        Self(RestartKind::Transient)
+    }
+
+    /// Never.
+    #[must_use]
+    pub fn temporary() -> Self {
+        Self(RestartKind::Temporary)
+    }
+
+    pub(crate) fn kind(self) -> RestartKind {
+        self.0
+    }
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        Self::permanent()
+    }
+}
+
+impl fmt::Display for Restart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            RestartKind::Permanent => "permanent",
+            RestartKind::Transient => "transient",
+            RestartKind::Temporary => "temporary",
+        })
+    }
+}
+
+/// What a partition does while none of its actors has anything to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait(WaitKind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WaitKind {
+    Auto,
+    Spin,
+    SpinThenYield,
+    SpinThenPark,
+}
+
+impl Wait {
+    /// Decided at launch: spin where the machine has a core for each partition, park otherwise. The default.
+    #[must_use]
+    pub fn auto() -> Self {
+        Self(WaitKind::Auto)
+    }
+
+    /// Never give up the core: the lowest latency, one core at 100 %, and no fence on the senders' side.
+    #[must_use]
+    pub fn spin() -> Self {
+        Self(WaitKind::Spin)
+    }
+
+    /// Spin for a while, then offer the core to others between looks.
+    #[must_use]
+    pub fn spin_then_yield() -> Self {
+        Self(WaitKind::SpinThenYield)
+    }
+
+    /// Spin for a while, then sleep in the kernel until a peer rings: no CPU while idle, a wake-up's latency after it.
+    #[must_use]
+    pub fn spin_then_park() -> Self {
+        Self(WaitKind::SpinThenPark)
+    }
+
+    pub(crate) fn kind(self) -> WaitKind {
+        self.0
+    }
+}
+
+impl Default for Wait {
+    fn default() -> Self {
+        Self::auto()
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            WaitKind::Auto => "auto",
+            WaitKind::Spin => "spin",
+            WaitKind::SpinThenYield => "spin-then-yield",
+            WaitKind::SpinThenPark => "spin-then-park",
+        })
+    }
+}

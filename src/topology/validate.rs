@@ -1,0 +1,323 @@
+//! What `build` checks, in the order in which it reports.
+
+use std::collections::{HashMap, HashSet};
+
+use super::TopologyError;
+use super::builder::{LinkDraft, TopologyBuilder};
+use super::layout::region_plan;
+use super::limits::{
+    ACTOR_LINKS_MAX, CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, MESSAGE_ALIGN_MAX, MESSAGE_SIZE_MAX,
+    PARTITIONS_MAX, is_valid_name,
+};
+use super::model::{ActorId, ActorPlan, CellPlan, LinkPlan, PartitionPlan, Plan, SUPERVISOR};
+
+/// Checks the topology's own names and policies.
+pub(super) fn settings(draft: &TopologyBuilder, bus: &str) -> Result<(), TopologyError> {
+    let topology = || draft.name.clone();
+    if !is_valid_name(&draft.name) {
+        return Err(TopologyError::TopologyName {
+            topology: topology(),
+        });
+    }
+    if !is_valid_name(bus) {
+        return Err(TopologyError::BusName {
+            topology: topology(),
+            bus: bus.to_owned(),
+        });
+    }
+    if draft.period.is_zero() {
+        return Err(TopologyError::IntensityPeriodZero {
+            topology: topology(),
+            intensity: draft.intensity,
+        });
+    }
+    if draft.backoff_first > draft.backoff_max {
+        return Err(TopologyError::BackoffOrder {
+            topology: topology(),
+            first: draft.backoff_first,
+            max: draft.backoff_max,
+        });
+    }
+    if draft.drain_timeout.is_zero() {
+        return Err(TopologyError::DrainTimeoutZero {
+            topology: topology(),
+        });
+    }
+    Ok(())
+}
+
+/// Checks the partitions and their actors.
+pub(super) fn partitions(draft: &TopologyBuilder) -> Result<(), TopologyError> {
+    let topology = || draft.name.clone();
+    if draft.partitions.is_empty() {
+        return Err(TopologyError::NoPartitions {
+            topology: topology(),
+        });
+    }
+    if draft.partitions.len() > PARTITIONS_MAX {
+        return Err(TopologyError::TooManyPartitions {
+            topology: topology(),
+            found: draft.partitions.len(),
+        });
+    }
+    let mut partitions_seen = HashSet::new();
+    let mut actors_seen = HashMap::new();
+    for (place, partition) in draft.partitions.iter().enumerate() {
+        if !partitions_seen.insert(partition.name.as_str()) {
+            return Err(TopologyError::DuplicatePartition {
+                topology: topology(),
+                partition: partition.name.clone(),
+            });
+        }
+        partition_settings(partition, &draft.name)?;
+        for (actor_place, actor) in partition.actors.iter().enumerate() {
+            let first = actors_seen.insert(actor.name.as_str(), partition.name.as_str());
+            if let Some(first) = first {
+                return Err(TopologyError::DuplicateActor {
+                    topology: topology(),
+                    actor: actor.name.clone(),
+                    first: first.to_owned(),
+                    second: partition.name.clone(),
+                });
+            }
+            let id = ActorId {
+                partition: place,
+                actor: actor_place,
+            };
+            check_actor(draft, partition, actor, id)?;
+        }
+    }
+    Ok(())
+}
+
+fn partition_settings(partition: &PartitionPlan, topology: &str) -> Result<(), TopologyError> {
+    let topology = topology.to_owned();
+    let name = partition.name.clone();
+    if name == SUPERVISOR {
+        return Err(TopologyError::ReservedPartition { topology });
+    }
+    if !is_valid_name(&name) {
+        return Err(TopologyError::PartitionName {
+            topology,
+            partition: name,
+        });
+    }
+    if partition.hang_after.is_zero() {
+        return Err(TopologyError::HangAfterZero {
+            topology,
+            partition: name,
+        });
+    }
+    if partition.actors.is_empty() {
+        return Err(TopologyError::NoActors {
+            topology,
+            partition: name,
+        });
+    }
+    Ok(())
+}
+
+fn check_actor(
+    draft: &TopologyBuilder,
+    partition: &PartitionPlan,
+    actor: &ActorPlan,
+    id: ActorId,
+) -> Result<(), TopologyError> {
+    let topology = || draft.name.clone();
+    if !is_valid_name(&actor.name) {
+        return Err(TopologyError::ActorName {
+            topology: topology(),
+            partition: partition.name.clone(),
+            actor: actor.name.clone(),
+        });
+    }
+    if let Some(end) = draft.foreign.iter().find(|end| end.actor == id) {
+        return Err(TopologyError::ForeignEnd {
+            topology: topology(),
+            actor: actor.name.clone(),
+            link: end.link.clone(),
+        });
+    }
+    for (direction, links) in [
+        ("incoming links", &actor.inputs),
+        ("outgoing links", &actor.outputs),
+    ] {
+        if links.len() > ACTOR_LINKS_MAX {
+            return Err(TopologyError::TooManyLinks {
+                topology: topology(),
+                actor: actor.name.clone(),
+                direction,
+                found: links.len(),
+            });
+        }
+    }
+    if actor.cells.len() > CELLS_MAX {
+        return Err(TopologyError::TooManyCells {
+            topology: topology(),
+            actor: actor.name.clone(),
+            found: actor.cells.len(),
+        });
+    }
+    let mut seen = HashSet::new();
+    for cell in &actor.cells {
+        if !seen.insert(cell.name.as_str()) {
+            return Err(TopologyError::DuplicateCell {
+                topology: topology(),
+                actor: actor.name.clone(),
+                cell: cell.name.clone(),
+            });
+        }
+        check_cell(cell, &actor.name, &draft.name)?;
+    }
+    Ok(())
+}
+
+fn check_cell(plan: &CellPlan, actor: &str, topology: &str) -> Result<(), TopologyError> {
+    let topology = topology.to_owned();
+    let actor = actor.to_owned();
+    let cell = plan.name.clone();
+    let CellPlan { size, align, .. } = *plan;
+    if !is_valid_name(&cell) {
+        return Err(TopologyError::CellName {
+            topology,
+            actor,
+            cell,
+        });
+    }
+    if size == 0 {
+        return Err(TopologyError::StateEmpty {
+            topology,
+            actor,
+            cell,
+        });
+    }
+    if size > CELL_SIZE_MAX {
+        return Err(TopologyError::StateTooLarge {
+            topology,
+            actor,
+            cell,
+            size,
+        });
+    }
+    if align > MESSAGE_ALIGN_MAX {
+        return Err(TopologyError::StateAlignment {
+            topology,
+            actor,
+            cell,
+            align,
+        });
+    }
+    Ok(())
+}
+
+/// Checks the links, and takes those whose ends are both wired into the plan.
+pub(super) fn links(
+    drafts: Vec<LinkDraft>,
+    topology: &str,
+) -> Result<Vec<LinkPlan>, TopologyError> {
+    let mut seen = HashSet::new();
+    let mut plans = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        if !seen.insert(draft.name.clone()) {
+            return Err(TopologyError::DuplicateLink {
+                topology: topology.to_owned(),
+                link: draft.name,
+            });
+        }
+        plans.push(check_link(draft, topology)?);
+    }
+    Ok(plans)
+}
+
+fn check_link(draft: LinkDraft, topology: &str) -> Result<LinkPlan, TopologyError> {
+    let topology = topology.to_owned();
+    if !is_valid_name(&draft.name) {
+        return Err(TopologyError::LinkName {
+            topology,
+            link: draft.name,
+        });
+    }
+    check_capacity(&draft, &topology)?;
+    check_message(&draft, &topology)?;
+    let unwired = |end| TopologyError::Unwired {
+        topology,
+        link: draft.name.clone(),
+        end,
+    };
+    let (from, to) = match (draft.from, draft.to) {
+        (Some(from), Some(to)) => (from, to),
+        (None, _) => return Err(unwired("sending")),
+        (Some(_), None) => return Err(unwired("receiving")),
+    };
+    Ok(LinkPlan {
+        name: draft.name,
+        schema_text: draft.schema_text,
+        payload_size: draft.payload_size,
+        payload_align: draft.payload_align,
+        capacity: draft.capacity,
+        stamped: draft.stamped,
+        from,
+        to,
+    })
+}
+
+fn check_capacity(draft: &LinkDraft, topology: &str) -> Result<(), TopologyError> {
+    let topology = topology.to_owned();
+    let link = draft.name.clone();
+    let capacity = draft.capacity;
+    if capacity == 0 {
+        return Err(TopologyError::CapacityZero { topology, link });
+    }
+    if capacity > CAPACITY_MAX {
+        return Err(TopologyError::CapacityTooLarge {
+            topology,
+            link,
+            capacity,
+        });
+    }
+    if !capacity.is_power_of_two() {
+        return Err(TopologyError::CapacityNotPowerOfTwo {
+            topology,
+            link,
+            capacity,
+            next: capacity.next_power_of_two(),
+        });
+    }
+    Ok(())
+}
+
+fn check_message(draft: &LinkDraft, topology: &str) -> Result<(), TopologyError> {
+    let topology = topology.to_owned();
+    let link = draft.name.clone();
+    if draft.payload_size == 0 {
+        return Err(TopologyError::MessageEmpty { topology, link });
+    }
+    if draft.payload_size > MESSAGE_SIZE_MAX {
+        return Err(TopologyError::MessageTooLarge {
+            topology,
+            link,
+            size: draft.payload_size,
+        });
+    }
+    if draft.payload_align > MESSAGE_ALIGN_MAX {
+        return Err(TopologyError::MessageAlignment {
+            topology,
+            link,
+            align: draft.payload_align,
+        });
+    }
+    Ok(())
+}
+
+/// Checks that each region can be laid out at all; whether this machine has the memory is for `launch` to see.
+pub(super) fn regions(plan: &Plan) -> Result<(), TopologyError> {
+    for (place, partition) in plan.partitions.iter().enumerate() {
+        if region_plan(plan, place).size() == usize::MAX {
+            return Err(TopologyError::RegionTooLarge {
+                topology: plan.name.clone(),
+                partition: partition.name.clone(),
+            });
+        }
+    }
+    Ok(())
+}
