@@ -57,10 +57,11 @@ fn quotes() -> Result<Topology, TopologyError> {
     let (tick_out, tick_in) = plan.link::<Tick>("ticks", 1024);
     plan.partition("feed")
         .actor("feed", tick_out, |ticks| Feed { ticks });
-    plan.partition("book")
-        .actor("book", (tick_in, durable::<Tick>("last")), |(ticks, last)| {
-            Book { ticks, last }
-        });
+    plan.partition("book").actor(
+        "book",
+        (tick_in, durable::<Tick>("last")),
+        |(ticks, last)| Book { ticks, last },
+    );
     plan.build()
 }
 
@@ -71,7 +72,10 @@ fn main() -> Result<(), airssys_rt::Error> {
     let monitor = running.monitor();
     let report = running.join()?;
     for link in &report.links {
-        println!("{}: {} sent, {} received", link.name, link.sent, link.received);
+        println!(
+            "{}: {} sent, {} received",
+            link.name, link.sent, link.received
+        );
     }
     if let Some(last) = monitor.read::<Tick>("book", "last")? {
         println!("the last tick: seq {}, price {}", last.seq, last.price);

@@ -56,6 +56,10 @@ pub enum Step {
 /// Counts of received messages: none is [`Idle`](Step::Idle).
 impl From<usize> for Step {
     fn from(received: usize) -> Self {
-        if received == 0 { Self::Idle } else { Self::Busy }
+        if received == 0 {
+            Self::Idle
+        } else {
+            Self::Busy
+        }
     }
 }

@@ -66,7 +66,11 @@ impl fmt::Display for Marker {
             WaitKind::SpinThenPark => "park",
             WaitKind::Auto | WaitKind::Spin | WaitKind::SpinThenYield => "yield",
         };
-        let purpose = if self.recovery_only { "recover" } else { "live" };
+        let purpose = if self.recovery_only {
+            "recover"
+        } else {
+            "live"
+        };
         write!(
             f,
             "{}/{}/{}/{}/{:016x}/{purpose}/{auto}",
@@ -84,7 +88,16 @@ impl FromStr for Marker {
 
     fn from_str(text: &str) -> Result<Self, NotAMarker> {
         let parts: Vec<&str> = text.split('/').collect();
-        let [bus, partition, incarnation, supervisor, digest, purpose, auto] = parts[..] else {
+        let [
+            bus,
+            partition,
+            incarnation,
+            supervisor,
+            digest,
+            purpose,
+            auto,
+        ] = parts[..]
+        else {
             return Err(NotAMarker);
         };
         Ok(Self {
@@ -149,7 +162,11 @@ fn run(marker: &Marker, topology: &Topology) -> i32 {
         return refuse(marker, exit::ORPHAN, error);
     }
     if !pass_gate() {
-        return refuse(marker, exit::ORPHAN, "the supervisor died before this partition began");
+        return refuse(
+            marker,
+            exit::ORPHAN,
+            "the supervisor died before this partition began",
+        );
     }
     name_process(&marker.partition);
     let plan = topology.plan();
@@ -221,7 +238,12 @@ mod tests {
             auto: WaitKind::SpinThenPark,
         };
         assert_eq!(marker.to_string().parse::<Marker>().ok(), Some(marker));
-        for bad in ["", "a/b", "a/b/x/1/0/live/park", "a/b/1/1/zz/live/park/more"] {
+        for bad in [
+            "",
+            "a/b",
+            "a/b/x/1/0/live/park",
+            "a/b/1/1/zz/live/park/more",
+        ] {
             assert!(bad.parse::<Marker>().is_err(), "{bad}");
         }
     }

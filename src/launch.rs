@@ -3,6 +3,7 @@
 //! Everything that can be refused is refused before anything is created: cores, memory, the bus's name. What is created is
 //! removed again if a partition fails to start.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -23,11 +24,12 @@ use crate::partition::view::{BusView, Party, pulse};
 use crate::running::Running;
 use crate::supervisor::report::{Level, say};
 use crate::supervisor::status::StatusBoard;
+use crate::supervisor::stop::counts_of;
 use crate::supervisor::{Charge, LaunchMode, Outcome, StartFailure, Supervisor};
+use crate::topology::Topology;
 use crate::topology::bill::MemoryBill;
 use crate::topology::layout::{region_plan, supervisor_plan};
 use crate::topology::model::{Plan, SUPERVISOR, WaitKind};
-use crate::topology::Topology;
 
 /// How the partitions of a topology run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,12 +122,9 @@ impl Topology {
         };
         refuse_inside_a_partition(plan)?;
         check(plan)?;
-        let bus = BusDirectory::acquire(None, &plan.bus, plan.leftover)?;
-        if !bus.discarded().is_empty() {
-            let files = bus.discarded().join(", ");
-            let line = format_args!("{}: discarded what an earlier run left: {files}", plan.bus);
-            say(Level::Warn, line);
-        }
+        let bus = BusDirectory::acquire(None, &plan.bus, plan.leftover, |directory, files| {
+            report_discard(plan, directory, files);
+        })?;
         match start(plan, mode, &bus) {
             Ok(started) => Ok(started.into_running(bus)),
             Err(error) => {
@@ -156,6 +155,37 @@ fn check(plan: &Plan) -> Result<(), LaunchError> {
     check_core_map(plan, &HostCores::of_this_thread().map_err(cores)?).map_err(cores)?;
     let root = BusDirectory::usual_path(&plan.bus);
     Ok(check_memory(&plan.bus, MemoryBill::of(plan).total, &root)?)
+}
+
+/// Says what is about to be discarded: the undelivered messages of each link, if this topology can read them.
+fn report_discard(plan: &Plan, directory: &Path, files: &[String]) {
+    let (bus, files) = (&plan.bus, files.join(", "));
+    let view = boot_id()
+        .ok()
+        .and_then(|boot_id| BusView::open(directory, plan, Party::Observer, boot_id).ok());
+    let Some(view) = view else {
+        let line = format_args!(
+            "{bus}: discards what an earlier run left: {files}; another topology's or damaged, so nobody can count what was \
+             undelivered"
+        );
+        return say(Level::Warn, line);
+    };
+    let undelivered: Vec<String> = (0..plan.links.len())
+        .map(|link| (link, counts_of(plan, &view, link)))
+        .filter(|(_, (sent, received))| sent > received)
+        .map(|(link, (sent, received))| {
+            format!("{} on `{}`", sent - received, plan.links[link].name)
+        })
+        .collect();
+    let undelivered = if undelivered.is_empty() {
+        "none".to_owned()
+    } else {
+        undelivered.join(", ")
+    };
+    let line = format_args!(
+        "{bus}: discards what an earlier run left: {files}; messages undelivered: {undelivered}"
+    );
+    say(Level::Warn, line);
 }
 
 /// What `Wait::auto()` comes to: spinning takes a core for each partition.
@@ -196,7 +226,10 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
     let file = BusDirectory::region_file_name(SUPERVISOR);
     supervisor_plan(plan).create(bus.path(), &file, boot_id)?;
     let view = BusView::open(bus.path(), plan, Party::Observer, boot_id)?;
-    let names = plan.partitions.iter().map(|partition| partition.name.clone());
+    let names = plan
+        .partitions
+        .iter()
+        .map(|partition| partition.name.clone());
     let status = Arc::new(StatusBoard::new(names));
     let (commands, requests) = mpsc::unbounded_channel();
     // Not the runtime's own channel: a launch may come from inside of another runtime.
@@ -244,7 +277,9 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
         }
         Err(_) => {
             let _ = supervisor.join();
-            return Err(failed("it ended before the partitions were started".to_owned()));
+            return Err(failed(
+                "it ended before the partitions were started".to_owned(),
+            ));
         }
     }
     let monitor = Monitor {

@@ -61,10 +61,10 @@ mod supervisor;
 mod topology;
 
 pub use actor::{Actor, Refused, Step, TrySendError};
+pub use airssys_ringbuf::__private::message_rt as message;
 pub use airssys_ringbuf::clock::monotonic_ns;
 pub use airssys_ringbuf::step::{Durable, ObserveError, Receiver, Sender, Slot};
 pub use airssys_ringbuf::{Message, Schema};
-pub use airssys_ringbuf::__private::message_rt as message;
 pub use bus::{BusError, Holder};
 pub use enter::enter;
 pub use host::{CoreError, MemoryError, PinError};

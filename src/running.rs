@@ -3,8 +3,8 @@
 use std::io::Read;
 use std::ops::Deref;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -151,7 +151,10 @@ impl Running {
                 let (command, line) = if asked {
                     (Command::Abort, "a second signal: stops at once")
                 } else {
-                    (Command::Stop, "drains and stops; a second signal stops at once")
+                    (
+                        Command::Stop,
+                        "drains and stops; a second signal stops at once",
+                    )
                 };
                 say(Level::Info, format_args!("{bus}: {line}"));
                 self.command(command);
@@ -218,9 +221,8 @@ impl Drop for Running {
 /// `SIGINT` and `SIGTERM` while a `join` waits.
 struct Signals {
     arrived: UnixStream,
-    /// True outside of a `join`: then the signals do what they do by default.
-    default: Arc<AtomicBool>,
     ids: Vec<SigId>,
+    _join: Join,
 }
 
 impl Signals {
@@ -229,12 +231,10 @@ impl Signals {
         arrived.set_nonblocking(true)?;
         let mut signals = Self {
             arrived,
-            default: Arc::new(AtomicBool::new(false)),
             ids: Vec::new(),
+            _join: Join::new()?,
         };
-        for signal in [SIGINT, SIGTERM] {
-            // Stays registered: without any action left the handler would swallow the signal.
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&signals.default))?;
+        for signal in SIGNALS {
             let id = signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
             signals.ids.push(id);
         }
@@ -257,6 +257,70 @@ impl Drop for Signals {
         for id in self.ids.drain(..) {
             signal_hook::low_level::unregister(id);
         }
-        self.default.store(true, Ordering::SeqCst);
     }
+}
+
+const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+
+/// The joins that wait in this process, and what the signals do while none does.
+static JOINS: Mutex<Joins> = Mutex::new(Joins {
+    waiting: 0,
+    idle: None,
+});
+
+struct Joins {
+    waiting: usize,
+    /// True while no join waits: then a signal that nobody handled before the first join does what it does by default.
+    /// Registered once: a handler can't be taken back, and without any action it would swallow the signal.
+    idle: Option<Arc<AtomicBool>>,
+}
+
+impl Joins {
+    fn update(&mut self, waiting: usize) {
+        self.waiting = waiting;
+        if let Some(idle) = &self.idle {
+            idle.store(waiting == 0, Ordering::SeqCst);
+        }
+    }
+}
+
+/// One join that waits.
+struct Join;
+
+impl Join {
+    fn new() -> std::io::Result<Self> {
+        let mut joins = JOINS.lock().unwrap_or_else(PoisonError::into_inner);
+        if joins.idle.is_none() {
+            let idle = Arc::new(AtomicBool::new(false));
+            for signal in SIGNALS
+                .into_iter()
+                .filter(|&signal| does_its_default(signal))
+            {
+                signal_hook::flag::register_conditional_default(signal, Arc::clone(&idle))?;
+            }
+            joins.idle = Some(idle);
+        }
+        let waiting = joins.waiting + 1;
+        joins.update(waiting);
+        Ok(Self)
+    }
+}
+
+impl Drop for Join {
+    fn drop(&mut self) {
+        let mut joins = JOINS.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = joins.waiting - 1;
+        joins.update(waiting);
+    }
+}
+
+/// Whether the signal is neither handled nor ignored by somebody else; yes where `/proc` doesn't say.
+fn does_its_default(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let has = |field: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix(field));
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+    };
+    !has("SigCgt:") && !has("SigIgn:")
 }

@@ -90,7 +90,10 @@ mod tests {
         for latency in probes {
             let index = bucket(latency);
             assert!(latency <= upper_ns(index), "{latency} in {index}");
-            assert!(index == 0 || latency > upper_ns(index - 1), "{latency} in {index}");
+            assert!(
+                index == 0 || latency > upper_ns(index - 1),
+                "{latency} in {index}"
+            );
         }
         assert_eq!(bucket(u64::MAX), BUCKETS - 1);
     }

@@ -185,7 +185,11 @@ pub fn ring_section(link: &str, schema: &str, shape: &RingShape) -> Section {
         count: shape.capacity,
         stride: shape.stride as u64,
         schema: schema.to_owned(),
-        ..section(SectionKind::Ring, link, ring_word::SLOTS + shape.slots_len())
+        ..section(
+            SectionKind::Ring,
+            link,
+            ring_word::SLOTS + shape.slots_len(),
+        )
     }
 }
 

@@ -54,6 +54,7 @@ pub use airssys_ringbuf_macros::message;
 pub use digest::{Digest, fnv1a64};
 pub use message::Message;
 pub use ring::bare::{Consumer, Producer, Ring, ShapeError, TrySendError};
+pub use ring::shared::SharedError;
 pub use ring::slot::Slot;
 pub use schema::{Field, Kind, Schema};
 

@@ -197,7 +197,11 @@ impl Words {
         Self::any(memory, offset, count)
     }
 
-    pub(crate) fn any(memory: &Arc<Memory>, offset: usize, count: usize) -> Result<Self, RangeError> {
+    pub(crate) fn any(
+        memory: &Arc<Memory>,
+        offset: usize,
+        count: usize,
+    ) -> Result<Self, RangeError> {
         let first = memory.range(offset, count.saturating_mul(8), 8)?.cast();
         Ok(Self {
             first,
@@ -220,7 +224,6 @@ impl Words {
         // SAFETY: aligned and in bounds as above, alive while `_memory` is, and only ever accessed as an atomic.
         unsafe { word.as_ref() }
     }
-
 }
 
 impl PeerWords {

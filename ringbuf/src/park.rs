@@ -100,7 +100,10 @@ impl Sleeper {
         bells: &SectionEntry,
         index: usize,
     ) -> Result<(), RangeError> {
-        assert!(self.bells.len() < BELLS_MAX, "more doorbells than a wait takes");
+        assert!(
+            self.bells.len() < BELLS_MAX,
+            "more doorbells than a wait takes"
+        );
         let bells = Bells::new(waker.memory(), bells.offset, index + 1)?;
         self.bells.push((bells, index));
         Ok(())
@@ -115,7 +118,7 @@ impl Sleeper {
             || self.snapshot(),
             || fence(Ordering::SeqCst),
             has_news,
-            |seen| self.wait(&seen, bound),
+            |seen| wait(&seen, bound),
         );
     }
 
@@ -132,20 +135,20 @@ impl Sleeper {
             })
             .collect()
     }
+}
 
-    fn wait(&self, seen: &[Wait], bound: Duration) {
-        if seen.is_empty() {
-            std::thread::sleep(bound);
-            return;
-        }
-        let until = crate::clock::monotonic_ns().saturating_add(bound.as_nanos() as u64);
-        let until = Timespec {
-            tv_sec: (until / 1_000_000_000).cast_signed(),
-            tv_nsec: (until % 1_000_000_000).cast_signed(),
-        };
-        // Timed out, interrupted, rung before the wait: whatever it returns, the caller looks again.
-        let _ = futex::waitv(seen, WaitvFlags::empty(), Some(&until), ClockId::Monotonic);
+fn wait(seen: &[Wait], bound: Duration) {
+    if seen.is_empty() {
+        std::thread::sleep(bound);
+        return;
     }
+    let until = crate::clock::monotonic_ns().saturating_add(bound.as_nanos() as u64);
+    let until = Timespec {
+        tv_sec: (until / 1_000_000_000).cast_signed(),
+        tv_nsec: (until % 1_000_000_000).cast_signed(),
+    };
+    // Timed out, interrupted, rung before the wait: whatever it returns, the caller looks again.
+    let _ = futex::waitv(seen, WaitvFlags::empty(), Some(&until), ClockId::Monotonic);
 }
 
 /// A partition's ability to wake its peers.
@@ -215,7 +218,10 @@ impl Waker {
     fn ring(&self, index: usize) {
         let bell: &AtomicU32 = self.bells.at(index);
         // A load and a store: this partition alone writes its doorbells.
-        bell.store(bell.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+        bell.store(
+            bell.load(Ordering::Relaxed).wrapping_add(1),
+            Ordering::Release,
+        );
         // Nobody waiting is no error.
         let _ = futex::wake(bell, futex::Flags::empty(), u32::MAX >> 1);
     }

@@ -106,7 +106,8 @@ impl MappedRing {
     /// The word `from_end` bytes before the end of the slot of `position`.
     #[inline]
     fn tail_word(&self, position: u64, from_end: usize) -> &AtomicU64 {
-        let offset = (position & self.mask) as usize * self.shape.stride + self.shape.stride - from_end;
+        let offset =
+            (position & self.mask) as usize * self.shape.stride + self.shape.stride - from_end;
         // SAFETY: inside the slot as for `payload`; from_end is 8 or 16 and a stride is at least 64.
         let word = unsafe { self.slots.first().add(offset) }.cast::<AtomicU64>();
         // SAFETY: aligned to 8 (slots to 64, strides multiples of 64), kept by `slots`, only accessed as an atomic: no

@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use airssys_ringbuf::{Consumer, Message, Producer, Ring, ShapeError, TrySendError, message};
+use airssys_ringbuf::{Consumer, Message, Producer, Ring, ShapeError, TrySendError};
 
 const CAPACITIES: [usize; 4] = [1, 2, 4, 64];
 
@@ -26,11 +26,7 @@ fn ring<T: Message>(capacity: usize) -> (Producer<T>, Consumer<T>) {
 type Send<T> = fn(&mut Producer<T>, u64, u64) -> u64;
 type Receive<T> = fn(&mut Consumer<T>, u64) -> u64;
 
-fn send_single<const WORDS: usize>(
-    tx: &mut Producer<[u64; WORDS]>,
-    place: u64,
-    _: u64,
-) -> u64 {
+fn send_single<const WORDS: usize>(tx: &mut Producer<[u64; WORDS]>, place: u64, _: u64) -> u64 {
     match tx.try_send(patterned(place)) {
         Ok(()) => 1,
         Err(TrySendError::Full(value)) => {
@@ -41,11 +37,7 @@ fn send_single<const WORDS: usize>(
     }
 }
 
-fn send_in_place<const WORDS: usize>(
-    tx: &mut Producer<[u64; WORDS]>,
-    place: u64,
-    _: u64,
-) -> u64 {
+fn send_in_place<const WORDS: usize>(tx: &mut Producer<[u64; WORDS]>, place: u64, _: u64) -> u64 {
     let Some(mut slot) = tx.claim() else {
         return 0;
     };
@@ -55,11 +47,7 @@ fn send_in_place<const WORDS: usize>(
     1
 }
 
-fn send_batch<const WORDS: usize>(
-    tx: &mut Producer<[u64; WORDS]>,
-    place: u64,
-    end: u64,
-) -> u64 {
+fn send_batch<const WORDS: usize>(tx: &mut Producer<[u64; WORDS]>, place: u64, end: u64) -> u64 {
     let values: Vec<_> = (place..end.min(place + 3)).map(patterned).collect();
     tx.send_slice(&values) as u64
 }
@@ -110,15 +98,23 @@ fn stream<const WORDS: usize>(
         }
     });
     let mut received = 0;
-    while !rx.is_closed() {
+    loop {
+        // Asked before the look: nothing found after the end is nothing left.
+        let ended = producer.is_finished();
         match receive(&mut rx, received) {
+            0 if ended => break,
             0 => thread::yield_now(),
             more => received += more,
         }
         assert_eq!(rx.received(), received);
+        assert!(
+            received == messages || !rx.is_closed(),
+            "closed at {received}"
+        );
     }
-    assert_eq!(received, messages);
     producer.join().unwrap();
+    assert_eq!(received, messages);
+    assert!(rx.is_closed());
 }
 
 fn streams<const WORDS: usize>() {
@@ -287,24 +283,27 @@ fn a_ring_without_a_shape_is_refused() {
     fn refused<T: Message>(capacity: usize) -> ShapeError {
         Ring::<T>::heap(capacity).unwrap_err()
     }
-    #[message]
-    #[repr(align(64))]
-    struct Aligned {
-        words: [u64; 8],
-    }
 
     for capacity in [0, 3, 1000, (1 << 24) + 1, 1 << 25, usize::MAX] {
         let text = refused::<u64>(capacity).to_string();
-        assert!(text.contains(&format!("{capacity} messages of 8 bytes")), "{text}");
+        assert!(
+            text.contains(&format!("{capacity} messages of 8 bytes")),
+            "{text}"
+        );
     }
     let text = refused::<[u8; (1 << 20) + 1]>(4).to_string();
     assert!(text.contains("4 messages of 1048577 bytes"), "{text}");
     assert_eq!(ring::<[u8; 1 << 20]>(1).0.capacity(), 1);
+}
 
-    let (mut tx, mut rx) = ring::<Aligned>(2);
-    tx.try_send(Aligned { words: [5; 8] }).unwrap();
-    rx.drain(1, |aligned| {
-        assert_eq!(std::ptr::from_ref(aligned).addr() % 64, 0);
-        assert_eq!(aligned.words, [5; 8]);
-    });
+#[test]
+fn a_message_in_place_starts_a_cache_line() {
+    let (mut tx, mut rx) = ring::<u8>(4);
+    assert_eq!(tx.send_slice(&[1, 2, 3, 4]), 4);
+    let mut lines = Vec::new();
+    rx.drain(4, |value| lines.push(std::ptr::from_ref(value).addr()));
+    for pair in lines.windows(2) {
+        assert_eq!(pair[1] - pair[0], 64);
+    }
+    assert_eq!(lines[0] % 64, 0);
 }

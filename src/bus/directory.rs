@@ -49,13 +49,13 @@ pub(crate) struct BusDirectory {
     root_dir: OwnedFd,
     dir: OwnedFd,
     lock: File,
-    discarded: Vec<String>,
 }
 
 impl BusDirectory {
     /// Takes the bus: makes its directory if need be, locks it, and settles what an earlier run left there.
     ///
-    /// `root` is where the buses of this user lie; `None` for the usual place. May wait, for up to about 2 s, for
+    /// `root` is where the buses of this user lie; `None` for the usual place. `look` is shown the directory and the files
+    /// that are about to be discarded, if there are any, while they are still there. May wait, for up to about 2 s, for
     /// partitions of an earlier run that are about to die.
     ///
     /// # Errors
@@ -66,13 +66,16 @@ impl BusDirectory {
         root: Option<&Path>,
         bus: &str,
         leftover: Leftover,
+        look: impl FnOnce(&Path, &[String]),
     ) -> Result<Self, BusError> {
         let root = root.map_or_else(owned::default_root, Path::to_owned);
-        let mut taken = Self::lock(root, bus)?;
+        let taken = Self::lock(root, bus)?;
         let files = taken.files()?;
         leftover::settle(bus, &taken.path, &files, leftover)?;
-        taken.unlink(&files)?;
-        taken.discarded = files;
+        if !files.is_empty() {
+            look(&taken.path, &files);
+            taken.unlink(&files)?;
+        }
         Ok(taken)
     }
 
@@ -89,16 +92,6 @@ impl BusDirectory {
     /// The file name of a region, by its owner's name.
     pub(crate) fn region_file_name(owner: &str) -> String {
         format!("{owner}{REGION_SUFFIX}")
-    }
-
-    /// The path of a region, by its owner's name.
-    pub(crate) fn region_path(&self, owner: &str) -> PathBuf {
-        self.path.join(Self::region_file_name(owner))
-    }
-
-    /// The names of the files that an earlier run left and that were removed.
-    pub(crate) fn discarded(&self) -> &[String] {
-        &self.discarded
     }
 
     /// Removes the regions, the lock and the directory, and the root if this was its last bus.
@@ -152,7 +145,6 @@ impl BusDirectory {
                 root_dir,
                 dir,
                 lock,
-                discarded: Vec::new(),
             });
         }
         Err(BusError::Restless {

@@ -18,8 +18,19 @@ impl Root {
         )))
     }
 
+    /// Takes and frees the bus, and tells which files were shown before they were discarded.
+    fn discard(&self) -> Vec<String> {
+        let mut seen = Vec::new();
+        let look = |dir: &Path, files: &[String]| {
+            assert!(files.iter().all(|file| dir.join(file).exists()));
+            seen = files.to_vec();
+        };
+        BusDirectory::acquire(Some(&self.0), "quotes", Leftover::Discard, look).unwrap();
+        seen
+    }
+
     fn acquire(&self, leftover: Leftover) -> Result<BusDirectory, BusError> {
-        BusDirectory::acquire(Some(&self.0), "quotes", leftover)
+        BusDirectory::acquire(Some(&self.0), "quotes", leftover, |_, _| ())
     }
 
     /// Leaves a bus with these files, as a crash would.
@@ -58,9 +69,9 @@ fn a_bus_is_private_and_its_removal_leaves_nothing() {
     assert_eq!(mode(&root.0), 0o700);
     assert_eq!(mode(bus.path()), 0o700);
     assert_eq!(mode(&bus.path().join(LOCK_FILE)), 0o600);
-    assert_eq!(bus.region_path("feed"), bus.path().join("feed.region"));
+    assert_eq!(BusDirectory::region_file_name("feed"), "feed.region");
 
-    fs::write(bus.region_path("feed"), "x").unwrap();
+    fs::write(bus.path().join("feed.region"), "x").unwrap();
     fs::write(bus.path().join(".book.region.1.0"), "x").unwrap();
     bus.remove().unwrap();
     assert!(!root.0.exists());
@@ -70,7 +81,8 @@ fn a_bus_is_private_and_its_removal_leaves_nothing() {
 fn another_bus_keeps_the_root() {
     let root = Root::new("other");
     let bus = root.acquire(Leftover::Refuse).unwrap();
-    let other = BusDirectory::acquire(Some(&root.0), "trades", Leftover::Refuse).unwrap();
+    let other =
+        BusDirectory::acquire(Some(&root.0), "trades", Leftover::Refuse, |_, _| ()).unwrap();
     bus.remove().unwrap();
     assert!(other.path().is_dir());
     other.remove().unwrap();
@@ -81,7 +93,7 @@ fn another_bus_keeps_the_root() {
 fn a_taken_bus_names_its_holder() {
     let root = Root::new("taken");
     let bus = root.acquire(Leftover::Refuse).unwrap();
-    fs::write(bus.region_path("feed"), "x").unwrap();
+    fs::write(bus.path().join("feed.region"), "x").unwrap();
     let pid = std::process::id();
     let error = root.acquire(Leftover::Discard).unwrap_err();
     assert_eq!(
@@ -126,9 +138,8 @@ fn a_leftover_is_refused_or_discarded_as_told() {
     );
     assert_eq!(root.names().len(), 4);
 
-    let bus = root.acquire(Leftover::Discard).unwrap();
     assert_eq!(
-        bus.discarded(),
+        root.discard(),
         [".feed.region.7.0", "book.region", "feed.region"]
     );
     assert_eq!(root.names(), ["lock"]);
@@ -162,10 +173,7 @@ fn a_living_partition_is_named_and_nothing_is_removed() {
 
     drop(child.stdin.take());
     child.wait().unwrap();
-    assert_eq!(
-        root.acquire(Leftover::Discard).unwrap().discarded(),
-        ["feed.region"]
-    );
+    assert_eq!(root.discard(), ["feed.region"]);
 }
 
 #[test]
@@ -240,7 +248,7 @@ fn ends_and_starts_may_race() {
                     for _ in 0..ROUNDS {
                         match root.acquire(Leftover::Refuse) {
                             Ok(bus) => {
-                                let mark = bus.region_path("feed");
+                                let mark = bus.path().join("feed.region");
                                 File::create_new(&mark).unwrap();
                                 thread::yield_now();
                                 assert!(mark.exists());

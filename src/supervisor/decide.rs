@@ -165,7 +165,11 @@ mod tests {
             (Temporary, hopeless, Escalate),
         ];
         for (restart, cause, expected) in cases {
-            assert_eq!(consequence(restart, &cause), expected, "{restart:?} {cause:?}");
+            assert_eq!(
+                consequence(restart, &cause),
+                expected,
+                "{restart:?} {cause:?}"
+            );
         }
     }
 }

@@ -105,13 +105,14 @@ impl Lives {
     async fn begin_process(&self, life: Life) -> Result<Alive, SpawnError> {
         let marker = Marker::of(&self.plan, &life);
         // The program on disk may have been replaced: this is the one that runs.
-        let mut operation = ProcessSpawnOperation::new("/proc/self/exe")
-            .env(Marker::VARIABLE, marker.to_string());
+        let mut operation =
+            ProcessSpawnOperation::new("/proc/self/exe").env(Marker::VARIABLE, marker.to_string());
         for (index, argument) in std::env::args_os().enumerate().skip(1) {
-            operation = operation.arg(argument.into_string().map_err(|raw| SpawnError::Argument {
-                index,
-                found: raw.to_string_lossy().into_owned(),
-            })?);
+            operation =
+                operation.arg(argument.into_string().map_err(|raw| SpawnError::Argument {
+                    index,
+                    found: raw.to_string_lossy().into_owned(),
+                })?);
         }
         let name = std::env::args_os().next().unwrap_or_default();
         let options = SpawnOptions::new()

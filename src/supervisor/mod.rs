@@ -7,6 +7,7 @@
 //! | `lives` | starting a life as a process or a thread, and waiting for its end |
 //! | `watch` | what the pulses say: running, recovered, hung |
 //! | `supervise` | the loop and its stages |
+//! | `look` | pulses and timers at each tick, and what a silence means |
 //! | `stop` | draining, and stopping in reverse order of start |
 //! | `report` | one line for each death, restart, escalation and loss |
 //! | `status` | what the launching program may ask |
@@ -24,6 +25,7 @@
 pub(crate) mod cause;
 mod decide;
 mod lives;
+mod look;
 pub(crate) mod report;
 pub(crate) mod status;
 pub(crate) mod stop;

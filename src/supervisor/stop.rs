@@ -1,7 +1,7 @@
 //! Draining, and stopping in reverse order of start.
 //!
-//! A drain stops the actors that have no inputs and lets the others go on until every link is empty, twice in a row with no
-//! step in between; or until the topology's drain timeout. Then each partition is asked to stop at its next step's boundary,
+//! A drain stops the actors that have no inputs and lets the others go on until every partition has heard of it and every link
+//! is empty, twice in a row with no step in between; or until the topology's drain timeout. Then each partition is asked to stop at its next step's boundary,
 //! the last started first, each awaited before the next, and killed when its shutdown time is over.
 
 use airssys_ringbuf::clock::monotonic_ns;
@@ -77,7 +77,21 @@ impl Supervisor {
         };
         for partition in 0..self.slots.len() {
             self.order(partition, Order::Drain);
+            self.slots[partition].beats_at_drain = self.beats_of(partition).unwrap_or(0);
         }
+    }
+
+    /// Beats of a partition that lives.
+    fn beats_of(&self, partition: usize) -> Option<u64> {
+        let watch = self.slots[partition].watch.as_ref();
+        watch.map(|watch| watch.vitals().beats)
+    }
+
+    /// Whether no turn that began before the drain was ordered is still under way. A turn reads its order before its beat: the
+    /// first beat after the order may be of a turn that has read the old one, the second is not.
+    fn has_heard(&self, partition: usize) -> bool {
+        let beats = self.beats_of(partition);
+        beats.is_none_or(|beats| beats >= self.slots[partition].beats_at_drain + 2)
     }
 
     /// Goes on to stopping once the links are empty or the time is over.
@@ -88,32 +102,39 @@ impl Supervisor {
         let links = 0..self.plan.links.len();
         let empty = links
             .map(|link| (link, counts_of(&self.plan, &self.view, link)))
-            .all(|(link, (sent, received))| {
-                sent == received || progress_of(&self.plan, &self.view, self.plan.links[link].to).done
-            });
+            .all(|(link, (sent, received))| sent == received || self.has_no_receiver(link));
+        let heard = (0..self.slots.len()).all(|partition| self.has_heard(partition));
         let steps = (0..self.slots.len())
             .map(|partition| self.steps_of(partition))
             .sum();
-        if now_ns >= until_ns || (empty && quiet_at == Some(steps)) {
+        if now_ns >= until_ns || (empty && heard && quiet_at == Some(steps)) {
             self.stop_in_reverse().await;
         } else {
             self.stage = Stage::Draining {
                 until_ns,
-                quiet_at: empty.then_some(steps),
+                quiet_at: (empty && heard).then_some(steps),
             };
         }
     }
 
-    /// Stops whatever lives, the last started first.
+    /// Whether nobody will ever receive from the link again.
+    fn has_no_receiver(&self, link: usize) -> bool {
+        let receiver = self.plan.links[link].to;
+        self.slots[receiver.partition].ended || progress_of(&self.plan, &self.view, receiver).done
+    }
+
+    /// Stops whatever lives, the last started first. What waits for its restart lives once more, to recover only.
     pub(super) async fn stop_in_reverse(&mut self) {
         if matches!(self.stage, Stage::Stopping(_)) {
             return;
         }
         self.stage = Stage::Stopping(self.slots.len());
-        for slot in &mut self.slots {
-            let waits_for_restart = slot.due_ns.take().is_some();
-            let never_began = slot.incarnation == 0;
-            slot.ended |= waits_for_restart || never_began;
+        for partition in 0..self.slots.len() {
+            let slot = &mut self.slots[partition];
+            slot.ended |= slot.incarnation == 0;
+            if slot.due_ns.is_some() {
+                self.begin(partition, true).await;
+            }
         }
         self.go_on_stopping().await;
     }
@@ -166,7 +187,9 @@ impl Supervisor {
 
     /// Ends everything now.
     pub(super) async fn abort(&mut self) {
-        self.outcome = Outcome::Stopped;
+        if self.outcome == Outcome::Done {
+            self.outcome = Outcome::Stopped;
+        }
         for partition in 0..self.slots.len() {
             self.order(partition, Order::Stop);
             if let Some(alive) = &self.slots[partition].alive {

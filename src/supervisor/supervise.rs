@@ -15,9 +15,9 @@ use crate::partition::{Life, PartitionError, bells};
 use crate::supervisor::cause::Cause;
 use crate::supervisor::decide::{Backoff, Consequence, Intensity, consequence};
 use crate::supervisor::lives::{Alive, End, LaunchMode, Lives};
-use crate::supervisor::report::{Level, Ms, say};
+use crate::supervisor::report::{Level, say};
 use crate::supervisor::status::StatusBoard;
-use crate::supervisor::watch::{Finding, Watch, is_held};
+use crate::supervisor::watch::Watch;
 use crate::topology::model::{Plan, WaitKind};
 
 /// How often pulses and timers are looked at. It bounds no recovery: deaths are events.
@@ -85,8 +85,11 @@ pub(super) struct Slot {
     pub(super) due_ns: Option<u64>,
     /// When a stop's patience ends.
     pub(super) kill_at_ns: Option<u64>,
-    died_at_ns: Option<u64>,
+    /// When the life before died; `None` once this one has made its first step.
+    pub(super) died_at_ns: Option<u64>,
     killed_at_ns: Option<u64>,
+    /// Beats when a drain was ordered.
+    pub(super) beats_at_drain: u64,
     steps_at_birth: u64,
     last_rites: bool,
     backoff: Backoff,
@@ -102,7 +105,7 @@ pub(crate) struct Supervisor {
     pub(super) outcome: Outcome,
     intensity: Intensity,
     lives: Lives,
-    status: Arc<StatusBoard>,
+    pub(super) status: Arc<StatusBoard>,
     directory: PathBuf,
     boot_id: [u8; 16],
     auto: WaitKind,
@@ -200,7 +203,7 @@ impl Supervisor {
     }
 
     /// Begins the next life of `partition`; `last_rites` for one that only recovers.
-    async fn begin(&mut self, partition: usize, last_rites: bool) {
+    pub(super) async fn begin(&mut self, partition: usize, last_rites: bool) {
         let now_ns = monotonic_ns();
         let steps = self.steps_of(partition);
         let slot = &mut self.slots[partition];
@@ -255,6 +258,10 @@ impl Supervisor {
                 Cause::of_process(*status, stopping, self.is_done(partition))
             }
         };
+        // A short life may have ended between two looks: its pulse still tells how far it came.
+        if let Some(at_ns) = slot.watch.as_ref().and_then(Watch::unseen_first_step) {
+            self.recovered(partition, at_ns);
+        }
         self.on_death(partition, cause).await;
     }
 
@@ -262,12 +269,14 @@ impl Supervisor {
     async fn on_death(&mut self, partition: usize, cause: Cause) {
         let now_ns = monotonic_ns();
         let slot = &mut self.slots[partition];
+        let had_run = slot.watch.as_ref().is_some_and(Watch::has_run);
         slot.alive = None;
         slot.watch = None;
         slot.kill_at_ns = None;
         let killed_at_ns = slot.killed_at_ns.take();
         if cause.is_abnormal() {
-            slot.died_at_ns.get_or_insert(killed_at_ns.unwrap_or(now_ns));
+            slot.died_at_ns
+                .get_or_insert(killed_at_ns.unwrap_or(now_ns));
         }
         self.status.update(partition, |status| {
             status.pid = None;
@@ -283,7 +292,9 @@ impl Supervisor {
                 self.begin(partition, true).await;
             }
             Stage::Stopping(_) => self.end_of(partition, &cause).await,
-            Stage::Starting(index) if index == partition && !cause.is_signal() && cause.is_abnormal() => {
+            Stage::Starting(index)
+                if index == partition && !had_run && !cause.is_signal() && cause.is_abnormal() =>
+            {
                 self.fail_start(partition, &cause).await;
             }
             Stage::Starting(_) | Stage::Running | Stage::Draining { .. } => {
@@ -313,7 +324,8 @@ impl Supervisor {
         let (most, period) = (self.plan.intensity, self.plan.period);
         if self.intensity.is_exceeded_by(failures) {
             self.say_death(partition, cause, "one failure too many");
-            let why = format!("{failures} failures within {period:?}, {most} allowed; the last: {cause}");
+            let why =
+                format!("{failures} failures within {period:?}, {most} allowed; the last: {cause}");
             self.escalate(partition, &why).await;
             return;
         }
@@ -329,8 +341,7 @@ impl Supervisor {
             cause,
             &format!("restart {failures} of at most {most} in {period:?}, {when}"),
         );
-        self.status
-            .update(partition, |status| status.restarts += 1);
+        self.status.update(partition, |status| status.restarts += 1);
         if delay.is_zero() {
             self.begin(partition, false).await;
         } else {
@@ -350,7 +361,7 @@ impl Supervisor {
         );
     }
 
-    async fn escalate(&mut self, partition: usize, why: &str) {
+    pub(super) async fn escalate(&mut self, partition: usize, why: &str) {
         let name = &self.plan.partitions[partition].name;
         say(
             Level::Error,
@@ -375,6 +386,8 @@ impl Supervisor {
     /// Stops everything else in reverse order; `partition` is dead already and gets its last rites.
     async fn give_up(&mut self, partition: usize) {
         self.stop_in_reverse().await;
+        // If a stop was under way, it may have waited for this one.
+        self.go_on_stopping().await;
         if !self.slots[partition].ended {
             Box::pin(self.begin(partition, true)).await;
         }
@@ -387,50 +400,14 @@ impl Supervisor {
             Command::Kill(partition) => {
                 let slot = &mut self.slots[*partition];
                 if let Some(alive) = &slot.alive {
-                    slot.killed_at_ns = Some(monotonic_ns());
+                    slot.killed_at_ns.get_or_insert_with(monotonic_ns);
                     alive.signal(9);
                 }
             }
         }
     }
 
-    /// One look at every pulse and every timer.
-    async fn look(&mut self, now_ns: u64, late_ns: u64) {
-        for partition in 0..self.slots.len() {
-            let slot = &mut self.slots[partition];
-            if slot.due_ns.is_some_and(|due| due <= now_ns) {
-                self.begin(partition, false).await;
-                continue;
-            }
-            if slot.kill_at_ns.is_some_and(|at| at <= now_ns) {
-                self.kill_stuck(partition).await;
-            }
-            self.look_at_pulse(partition, now_ns, late_ns).await;
-        }
-        self.look_at_drain(now_ns).await;
-    }
-
-    async fn look_at_pulse(&mut self, partition: usize, now_ns: u64, late_ns: u64) {
-        let hang_after = self.plan.partitions[partition].hang_after;
-        let Some(watch) = &mut self.slots[partition].watch else {
-            return;
-        };
-        watch.forgive(late_ns);
-        match watch.look(now_ns, hang_after) {
-            Finding::Nothing => {}
-            Finding::Running => {
-                if let Stage::Starting(index) = self.stage
-                    && index == partition
-                {
-                    self.start_next().await;
-                }
-            }
-            Finding::FirstStep(at_ns) => self.recovered(partition, at_ns),
-            Finding::Silent(silence) => self.silent(partition, silence, now_ns).await,
-        }
-    }
-
-    async fn start_next(&mut self) {
+    pub(super) async fn start_next(&mut self) {
         let Stage::Starting(index) = self.stage else {
             return;
         };
@@ -441,58 +418,6 @@ impl Supervisor {
             self.stage = Stage::Running;
             self.answer_start();
         }
-    }
-
-    fn recovered(&mut self, partition: usize, first_step_at_ns: u64) {
-        let slot = &mut self.slots[partition];
-        let Some(died_at_ns) = slot.died_at_ns.take() else {
-            return;
-        };
-        let took = Duration::from_nanos(first_step_at_ns.saturating_sub(died_at_ns));
-        self.status
-            .update(partition, |status| status.recoveries.push(took));
-        say(
-            Level::Info,
-            format_args!(
-                "{}/{} #{}: its first step ended {} after the death",
-                self.plan.bus,
-                self.plan.partitions[partition].name,
-                self.slots[partition].incarnation,
-                Ms(took)
-            ),
-        );
-    }
-
-    async fn silent(&mut self, partition: usize, silence: Duration, now_ns: u64) {
-        let slot = &mut self.slots[partition];
-        let (Some(alive), Some(watch)) = (&slot.alive, &mut slot.watch) else {
-            return;
-        };
-        if slot.killed_as_hung {
-            return;
-        }
-        if is_held(alive.pid) {
-            watch.excuse(now_ns);
-            return;
-        }
-        slot.killed_as_hung = true;
-        if !alive.signal(9) {
-            let why = format!(
-                "its thread has made no turn for {silence:?} and can't be killed alone; end the process, or run it with \
-                 Launch::Processes"
-            );
-            self.abandon(partition);
-            self.escalate(partition, &why).await;
-        }
-    }
-
-    /// A hung thread is left behind: nothing can end it but the end of the process.
-    fn abandon(&mut self, partition: usize) {
-        let slot = &mut self.slots[partition];
-        slot.alive = None;
-        slot.watch = None;
-        slot.kill_at_ns = None;
-        slot.ended = true;
     }
 
     /// The partition will not live again.
@@ -528,6 +453,7 @@ impl Slot {
             kill_at_ns: None,
             died_at_ns: None,
             killed_at_ns: None,
+            beats_at_drain: 0,
             steps_at_birth: 0,
             last_rites: false,
             backoff,

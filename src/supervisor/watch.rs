@@ -48,7 +48,24 @@ impl Watch {
     /// Whether this life has said that it ends by its own word.
     pub(super) fn is_stopping(&self) -> bool {
         let vitals = self.vitals();
-        vitals.identity.incarnation == self.incarnation && vitals.phase == Phase::Stopping
+        self.is_own(&vitals) && vitals.phase == Phase::Stopping
+    }
+
+    /// Whether this life has come as far as its loop.
+    pub(super) fn has_run(&self) -> bool {
+        let vitals = self.vitals();
+        self.running || self.is_own(&vitals) && is_beyond_start(vitals.phase)
+    }
+
+    /// When this life's first step ended, if no look has told yet.
+    pub(super) fn unseen_first_step(&self) -> Option<u64> {
+        let vitals = self.vitals();
+        let unseen = !self.stepped && self.is_own(&vitals) && vitals.first_step_at_ns != 0;
+        unseen.then_some(vitals.first_step_at_ns)
+    }
+
+    fn is_own(&self, vitals: &Vitals) -> bool {
+        vitals.identity.incarnation == self.incarnation
     }
 
     /// Forgives the time that the watcher itself was late.
@@ -59,12 +76,13 @@ impl Watch {
     /// Looks once. A silence counts from the start: a life that never begins is silent too.
     pub(super) fn look(&mut self, now_ns: u64, hang_after: Duration) -> Finding {
         let vitals = self.vitals();
-        let own = vitals.identity.incarnation == self.incarnation;
-        if vitals.beats != self.beats && own {
+        let own = self.is_own(&vitals);
+        // A sleeper owes no beats: its sleep may be longer than the limit.
+        if own && (vitals.beats != self.beats || vitals.phase == Phase::Parked) {
             self.beats = vitals.beats;
             self.beat_at_ns = now_ns;
         }
-        if own && !self.running && matches!(vitals.phase, Phase::Running | Phase::Parked | Phase::Stopping) {
+        if own && !self.running && is_beyond_start(vitals.phase) {
             self.running = true;
             return Finding::Running;
         }
@@ -83,6 +101,10 @@ impl Watch {
     pub(super) fn excuse(&mut self, now_ns: u64) {
         self.beat_at_ns = now_ns;
     }
+}
+
+fn is_beyond_start(phase: Phase) -> bool {
+    matches!(phase, Phase::Running | Phase::Parked | Phase::Stopping)
 }
 
 /// Whether the process is stopped by a signal or held by a debugger: then its silence says nothing.

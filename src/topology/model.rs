@@ -68,14 +68,10 @@ impl Plan {
         &self.links[id.0]
     }
 
-    /// Doorbells in each region: one per region of the bus, the supervisor's included, by [`Plan::supervisor_bell`].
+    /// Doorbells in each region: one per region of the bus, in the order of the partitions, then the
+    /// supervisor's.
     pub(crate) fn bells(&self) -> usize {
         self.partitions.len() + 1
-    }
-
-    /// The doorbell of the supervisor; that of a partition is the partition's index.
-    pub(crate) fn supervisor_bell(&self) -> usize {
-        self.partitions.len()
     }
 }
 
@@ -119,7 +115,6 @@ pub(crate) struct LinkPlan {
     pub(crate) name: String,
     pub(crate) schema_text: String,
     pub(crate) payload_size: usize,
-    pub(crate) payload_align: usize,
     /// Messages; a power of two.
     pub(crate) capacity: u64,
     pub(crate) stamped: bool,

@@ -253,7 +253,6 @@ fn check_link(draft: LinkDraft, topology: &str) -> Result<LinkPlan, TopologyErro
         name: draft.name,
         schema_text: draft.schema_text,
         payload_size: draft.payload_size,
-        payload_align: draft.payload_align,
         capacity: draft.capacity,
         stamped: draft.stamped,
         from,
@@ -320,4 +319,26 @@ pub(super) fn regions(plan: &Plan) -> Result<(), TopologyError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A port of such a type doesn't compile, so this can't be seen from outside.
+    #[test]
+    fn a_large_state_is_refused() {
+        let cell = |size| CellPlan {
+            name: "last".to_owned(),
+            schema_text: String::new(),
+            size,
+            align: 8,
+        };
+        assert_eq!(check_cell(&cell(CELL_SIZE_MAX), "book", "quotes"), Ok(()));
+        let error = check_cell(&cell(CELL_SIZE_MAX + 1), "book", "quotes")
+            .map_err(|error| error.to_string());
+        let text = "topology `quotes`, actor `book`, durable cell `last`: 4097 bytes are above the maximum of 4096; split \
+                    it into several cells";
+        assert_eq!(error, Err(text.to_owned()));
+    }
 }

@@ -117,13 +117,38 @@ impl Source {
             }
         }
         let ends = last || self.output.is_closed();
-        end(&mut self.core, if ends { Verdict::Done } else { Verdict::Keep })
+        end(
+            &mut self.core,
+            if ends { Verdict::Done } else { Verdict::Keep },
+        )
     }
 
     /// Whether the middle has told that it takes no more.
     #[must_use]
     pub(crate) fn is_refused(&self) -> bool {
         self.output.is_closed()
+    }
+}
+
+/// One life of the middle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Incarnation {
+    /// What its messages carry.
+    pub(crate) nonce: u64,
+    /// Messages after which the middle ends, whoever received them.
+    pub(crate) limit: u64,
+    /// Called before recovery, before each step, and before the end of each step.
+    pub(crate) pause: fn(),
+}
+
+impl Incarnation {
+    /// One that doesn't pause.
+    pub(crate) fn new(nonce: u64, limit: u64) -> Self {
+        Self {
+            nonce,
+            limit,
+            pause: || {},
+        }
     }
 }
 
@@ -137,17 +162,16 @@ pub(crate) struct Middle<const MISTAKE: u8> {
     outputs: [Sender<Item>; 2],
     state: Durable<MiddleState>,
     fixed: Durable<u64>,
-    nonce: u64,
-    limit: u64,
+    life: Incarnation,
 }
 
 impl<const MISTAKE: u8> Middle<MISTAKE> {
-    /// The next incarnation, which ends after `limit` messages, or when its input is closed.
+    /// The next incarnation, which ends at its limit, or when its input is closed.
     ///
     /// # Errors
     ///
     /// [`Failure::Broken`] if the regions aren't a bus of this harness.
-    pub(crate) fn attach(bus: &Bus, nonce: u64, limit: u64) -> Result<Self, Failure> {
+    pub(crate) fn attach(bus: &Bus, life: Incarnation) -> Result<Self, Failure> {
         let initial = MiddleState {
             taken: Flow::NONE,
             sent: [Flow::NONE; 2],
@@ -161,9 +185,11 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
             ],
             state: attach.durable(STATE, initial)?,
             fixed: attach.durable(FIXED, FIXED_VALUE)?,
-            core: attach.finish(),
-            nonce,
-            limit,
+            core: {
+                (life.pause)();
+                attach.finish()
+            },
+            life,
         })
     }
 
@@ -176,6 +202,7 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
         if self.core.is_done() {
             return Ok(Turn::Done);
         }
+        (self.life.pause)();
         self.core.begin(BATCH);
         let complete = plan != Plan::Idle && self.work();
         let verdict = match plan {
@@ -183,32 +210,33 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
             Plan::Work if complete => Verdict::Done,
             Plan::Work | Plan::Idle => Verdict::Keep,
         };
+        (self.life.pause)();
         end(&mut self.core, verdict)
     }
 
     /// Whether this was the last message. A refused send leaves at once: the step is aborted then.
     fn work(&mut self) -> bool {
         let mut received = false;
-        while self.state.borrow().taken.count < self.limit {
+        while self.state.borrow().taken.count < self.life.limit {
             let Some(item) = self.input.try_recv() else {
                 break;
             };
             received = true;
             self.state.borrow_mut().taken.receive(IN, &item);
-            let out = self.state.borrow_mut().sent[0].next(OUT[0], self.nonce);
+            let out = self.state.borrow_mut().sent[0].next(OUT[0], self.life.nonce);
             let Ok(mut slot) = self.outputs[0].claim() else {
                 return false;
             };
             *slot = out;
             slot.publish();
         }
-        for _ in 0..if received { self.nonce % 3 } else { 0 } {
-            let out = self.state.borrow_mut().sent[1].next(OUT[1], self.nonce);
+        for _ in 0..if received { self.life.nonce % 3 } else { 0 } {
+            let out = self.state.borrow_mut().sent[1].next(OUT[1], self.life.nonce);
             if self.outputs[1].send(out).is_err() {
                 return false;
             }
         }
-        self.state.borrow().taken.count >= self.limit || self.input.is_closed()
+        self.state.borrow().taken.count >= self.life.limit || self.input.is_closed()
     }
 
     /// What it keeps.
@@ -245,7 +273,9 @@ impl Sink {
     ///
     /// [`Failure::Broken`] if the regions aren't a bus of this harness.
     pub(crate) fn attach(bus: &Bus) -> Result<Self, Failure> {
-        let initial = SinkState { seen: [Flow::NONE; 2] };
+        let initial = SinkState {
+            seen: [Flow::NONE; 2],
+        };
         let mut attach = Attach::<{ mistake::NONE }>::new(&bus.sink.own, SINK, 2, 0)?;
         Ok(Self {
             inputs: [
@@ -274,7 +304,10 @@ impl Sink {
             });
         }
         let ends = inputs.iter().all(Receiver::is_closed);
-        end(&mut self.core, if ends { Verdict::Done } else { Verdict::Keep })
+        end(
+            &mut self.core,
+            if ends { Verdict::Done } else { Verdict::Keep },
+        )
     }
 
     /// What it keeps.
@@ -294,7 +327,11 @@ fn end<const MISTAKE: u8>(core: &mut StepCore<MISTAKE>, verdict: Verdict) -> Res
     let steps = core.steps();
     let outcome = core.finish(verdict)?;
     let expected = steps + u64::from(outcome.committed);
-    ensure!(core.steps() == expected, "a step went from number {steps} to {}", core.steps());
+    ensure!(
+        core.steps() == expected,
+        "a step went from number {steps} to {}",
+        core.steps()
+    );
     Ok(if core.is_done() {
         Turn::Done
     } else if outcome.committed {

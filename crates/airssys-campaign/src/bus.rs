@@ -15,10 +15,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use airssys_ringbuf::Message;
-use airssys_ringbuf::layout::{RingShape, actor_section, cell_section, credit_section, ring_section};
-use airssys_ringbuf::region::{Access, Expected, Region, RegionPlan, Section, SectionKind, boot_id};
+use airssys_ringbuf::layout::{
+    RingShape, actor_section, cell_section, credit_section, ring_section,
+};
+use airssys_ringbuf::region::{
+    Access, Expected, Region, RegionPlan, Section, SectionKind, boot_id,
+};
 
-use crate::actors::{FIXED, IN, Item, MIDDLE, MiddleState, OUT, SEEN, SINK, SOURCE, STATE, SinkState, SourceState};
+use crate::actors::{
+    FIXED, IN, Item, MIDDLE, MiddleState, OUT, SEEN, SINK, SOURCE, STATE, SinkState, SourceState,
+};
 use crate::failure::Failure;
 
 const BUS: &str = "campaign";
@@ -68,7 +74,10 @@ impl Directory {
     fn create() -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = PathBuf::from(format!("/dev/shm/airssys-campaign-{}-{number}", std::process::id()));
+        let path = PathBuf::from(format!(
+            "/dev/shm/airssys-campaign-{}-{number}",
+            std::process::id()
+        ));
         fs::DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }
@@ -191,7 +200,10 @@ impl Place {
     fn span(&self) -> (usize, usize) {
         let sections = self.own.sections();
         let start = sections.iter().map(|section| section.offset).min();
-        let end = sections.iter().map(|section| section.offset + section.len).max();
+        let end = sections
+            .iter()
+            .map(|section| section.offset + section.len)
+            .max();
         let start = start.unwrap_or(0);
         (start, end.unwrap_or(0) - start)
     }
@@ -222,17 +234,29 @@ impl Place {
 }
 
 fn cell<S: Message>(actor: &str, name: &str) -> Section {
-    cell_section(&format!("{actor}/{name}"), &S::SCHEMA.to_text(), size_of::<S>())
+    cell_section(
+        &format!("{actor}/{name}"),
+        &S::SCHEMA.to_text(),
+        size_of::<S>(),
+    )
 }
 
 fn ring(link: &str, capacity: u64) -> Result<Section, Failure> {
     let shape = RingShape::new(size_of::<Item>(), capacity, false).ok_or_else(|| {
-        Failure::broken(format_args!("link `{link}`"), format!("capacity {capacity} is not a power of two"))
+        Failure::broken(
+            format_args!("link `{link}`"),
+            format!("capacity {capacity} is not a power of two"),
+        )
     })?;
     Ok(ring_section(link, &Item::SCHEMA.to_text(), &shape))
 }
 
-fn place(directory: &Path, boot_id: [u8; 16], owner: &str, sections: Vec<Section>) -> Result<Place, Failure> {
+fn place(
+    directory: &Path,
+    boot_id: [u8; 16],
+    owner: &str,
+    sections: Vec<Section>,
+) -> Result<Place, Failure> {
     let mut plan = RegionPlan::new(BUS, owner, DIGEST);
     for section in sections {
         plan.add(section);

@@ -1,10 +1,11 @@
 //! The campaign of every instruction, on the step as it is or with a mistake planted in it.
 
-use crate::actors::{Sink, Source, Turn};
+use crate::actors::{Incarnation, Plan, Sink, Source, Turn};
 use crate::bus::{Bus, Images};
 use crate::failure::Failure;
 use crate::judge::{First, judge};
-use crate::lives::{LIVES, Life, SECOND_STEPS, body};
+use crate::lives::{LIVES, Life, RECOVERY, body};
+use crate::process::OneCore;
 use crate::snapshot::{Point, Trace, kill_at, trace};
 use crate::watch::Watch;
 
@@ -13,16 +14,24 @@ const JUDGING: u64 = 3;
 const SECOND: u64 = 4;
 const JUDGING_SECOND: u64 = 5;
 
+/// The marker at the start of a life.
+const ATTACHING: usize = 0;
+
 const ORDERS: [First; 2] = [First::Middle, First::Peers];
 
-/// How much is done beyond judging the memory after each instruction.
+/// How much is done beyond judging the memory after each instruction. Each figure is "every so manieth"; 1 for all.
+///
+/// The time it takes is that of single-stepping, 3 to 30 us an instruction: to kill for real, a life is led anew up to the
+/// instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Besides the instructions that change memory and those right before them, every so manieth is killed at for real; 1
-    /// for all.
+    /// Instructions of recovery and steps at which a process is really killed, besides those that change memory and those
+    /// right before them.
     pub kill_stride: usize,
-    /// Whether the recovery from each kill, and the step after it, are cut short after each instruction in turn.
-    pub second_kills: bool,
+    /// Instructions of attaching, tens of thousands that change no memory, at which a process is really killed.
+    pub attach_kill_stride: usize,
+    /// Memories that a kill can leave from which a second life, recovery and a step, is killed at each instruction in turn.
+    pub second_life_stride: usize,
 }
 
 /// What was done.
@@ -59,13 +68,15 @@ pub struct Caught {
 ///
 /// The first [`Failure`], with its place.
 pub fn every_instruction(budget: Budget) -> Result<Tally, Failure> {
+    let _pinned = OneCore::pin();
     let mut campaign = Campaign::<{ airssys_ringbuf::step::mistake::NONE }>::default();
-    for life in &LIVES {
-        let stage = campaign.first_lives(life, Err)?;
-        if budget.second_kills {
-            campaign.second_lives(&stage, life).map_err(|failure| failure.at(life.name))?;
-        }
-        campaign.real_kills(&stage, life, budget.kill_stride).map_err(|failure| failure.at(life.name))?;
+    for (index, life) in LIVES.iter().enumerate() {
+        // Attaching is the same code in every life, and changes no memory.
+        let from = if index == 0 { ATTACHING } else { RECOVERY };
+        let stage = campaign.first_lives(life, from, Err)?;
+        let rest = campaign.second_lives(&stage, life, budget);
+        let rest = rest.and_then(|()| campaign.real_kills(&stage, life, budget));
+        rest.map_err(|failure| failure.at(life.name))?;
     }
     Ok(campaign.tally)
 }
@@ -76,6 +87,7 @@ pub fn every_instruction(budget: Budget) -> Result<Tally, Failure> {
 ///
 /// [`Failure::Broken`] alone: what is violated is what this is after.
 pub fn catch_mistake<const MISTAKE: u8>() -> Result<Caught, Failure> {
+    let _pinned = OneCore::pin();
     let mut campaign = Campaign::<MISTAKE>::default();
     let mut caught = Caught::default();
     for life in &LIVES {
@@ -87,7 +99,7 @@ pub fn catch_mistake<const MISTAKE: u8>() -> Result<Caught, Failure> {
             }
             Failure::Broken(_) => Err(failure),
         };
-        match campaign.first_lives(life, &mut note) {
+        match campaign.first_lives(life, RECOVERY, &mut note) {
             Ok(_) => {}
             Err(failure) => note(failure.at(life.name))?,
         }
@@ -111,15 +123,17 @@ struct Stage {
 }
 
 impl<const MISTAKE: u8> Campaign<MISTAKE> {
-    /// Traces a life and judges each memory in it; `note` says whether a failure there ends the campaign.
+    /// Traces a life from its marker `from` on and judges each memory in it; `note` says whether a failure there ends
+    /// the campaign.
     fn first_lives(
         &mut self,
         life: &Life,
+        from: usize,
         mut note: impl FnMut(Failure) -> Result<(), Failure>,
     ) -> Result<Stage, Failure> {
         let bus = Bus::create(life.capacities)?;
         let start = life.prepare::<MISTAKE>(&bus)?;
-        let trace = trace(&bus, life.body::<MISTAKE>(&bus))?;
+        let trace = trace(&bus, life.body::<MISTAKE>(&bus), from)?;
         let mut watch = Watch::new(&bus.middle)?;
         watch.look(start.middle())?;
         let stage = Stage {
@@ -137,8 +151,15 @@ impl<const MISTAKE: u8> Campaign<MISTAKE> {
                 note(failure.at(place(snapshot.point)))?;
             }
             for first in ORDERS {
-                stage.bus.restore(&stage.start.with_middle(&snapshot.image))?;
-                let judged = self.judge(&stage.bus, &watch, first, (JUDGING, life.limit));
+                stage
+                    .bus
+                    .restore(&stage.start.with_middle(&snapshot.image))?;
+                let judged = self.judge(
+                    &stage.bus,
+                    &watch,
+                    first,
+                    Incarnation::new(JUDGING, life.limit),
+                );
                 judged.or_else(|failure| note(failure.at(place(snapshot.point))))?;
             }
         }
@@ -150,31 +171,39 @@ impl<const MISTAKE: u8> Campaign<MISTAKE> {
         bus: &Bus,
         watch: &Watch,
         first: First,
-        life: (u64, u64),
+        life: Incarnation,
     ) -> Result<(), Failure> {
         self.tally.trials += 1;
-        judge::<MISTAKE>(bus, watch, first, life).map_err(|failure| failure.at(format!("{first:?} first")))
+        judge::<MISTAKE>(bus, watch, first, life)
+            .map_err(|failure| failure.at(format!("{first:?} first")))
     }
 
-    /// From each memory that a kill can leave: a second life, each memory of which is judged.
-    fn second_lives(&mut self, stage: &Stage, life: &Life) -> Result<(), Failure> {
+    /// From memories that a kill can leave: a second life, each memory of which is judged.
+    fn second_lives(&mut self, stage: &Stage, life: &Life, budget: Budget) -> Result<(), Failure> {
         let bus = &stage.bus;
         let mut watch = stage.watch.clone();
-        for killed in &stage.trace.snapshots {
+        for (index, killed) in stage.trace.snapshots.iter().enumerate() {
             watch.look(&killed.image)?;
-            for first in ORDERS {
-                let place = |failure: Failure| {
-                    failure.at(format!("killed at {}, then {first:?} first, killed again", killed.point))
-                };
-                bus.restore(&stage.start.with_middle(&killed.image))?;
-                if first == First::Peers {
-                    peers_move(bus).map_err(place)?;
-                }
-                let start = bus.images()?;
-                let body = body::<MISTAKE>(bus, SECOND, life.limit, SECOND_STEPS);
-                let second = trace(bus, body).map_err(place)?;
-                self.second_life(bus, &watch, &start, &second, life.limit).map_err(place)?;
+            if index % budget.second_life_stride.max(1) != 0 {
+                continue;
             }
+            let first = ORDERS[index % 2];
+            let place = |failure: Failure| {
+                failure.at(format!(
+                    "killed at {}, then {first:?} first, killed again",
+                    killed.point
+                ))
+            };
+            bus.restore(&stage.start.with_middle(&killed.image))?;
+            if first == First::Peers {
+                peers_move(bus).map_err(place)?;
+            }
+            let start = bus.images()?;
+            let life_again = Incarnation::new(SECOND, life.limit);
+            let body = body::<MISTAKE>(bus, life_again, &[Plan::Work]);
+            let second = trace(bus, body, RECOVERY).map_err(place)?;
+            self.second_life(bus, &watch, &start, &second, life.limit)
+                .map_err(place)?;
         }
         Ok(())
     }
@@ -194,37 +223,58 @@ impl<const MISTAKE: u8> Campaign<MISTAKE> {
             let at = |failure: Failure| failure.at(format_args!("at {}", snapshot.point));
             watch.look(&snapshot.image).map_err(at)?;
             bus.restore(&start.with_middle(&snapshot.image))?;
-            self.judge(bus, &watch, first, (JUDGING_SECOND, limit)).map_err(at)?;
+            self.judge(bus, &watch, first, Incarnation::new(JUDGING_SECOND, limit))
+                .map_err(at)?;
         }
         Ok(())
     }
 
-    /// Really kills the middle in this life: at all instructions that change memory, right before those, and at every
-    /// `stride`-th.
-    fn real_kills(&mut self, stage: &Stage, life: &Life, stride: usize) -> Result<(), Failure> {
+    /// Really kills the middle in this life: at all instructions that change memory, right before those, and at every so
+    /// manieth of the others.
+    fn real_kills(&mut self, stage: &Stage, life: &Life, budget: Budget) -> Result<(), Failure> {
         let bus = &stage.bus;
-        for (point, first) in kill_points(&stage.trace, stride).into_iter().zip(ORDERS.into_iter().cycle()) {
+        let points = kill_points(&stage.trace, budget).into_iter();
+        for (point, first) in points.zip(ORDERS.into_iter().cycle()) {
             bus.restore(&stage.start)?;
             kill_at(life.body::<MISTAKE>(bus), point)?;
             self.tally.kills += 1;
-            let judged = self.judge(bus, &stage.watch, first, (JUDGING, life.limit));
+            let judged = self.judge(
+                bus,
+                &stage.watch,
+                first,
+                Incarnation::new(JUDGING, life.limit),
+            );
             judged.map_err(|failure| failure.at(format_args!("really killed at {point}")))?;
         }
         Ok(())
     }
 }
 
-fn kill_points(trace: &Trace, stride: usize) -> Vec<Point> {
-    let mut points: Vec<Point> = trace.snapshots.iter().map(|snapshot| snapshot.point).collect();
-    let before = points.iter().filter(|point| point.instruction > 0).map(|point| Point {
-        instruction: point.instruction - 1,
-        ..*point
-    });
+fn kill_points(trace: &Trace, budget: Budget) -> Vec<Point> {
+    let mut points: Vec<Point> = trace
+        .snapshots
+        .iter()
+        .map(|snapshot| snapshot.point)
+        .collect();
+    let before = points
+        .iter()
+        .filter(|point| point.instruction > 0)
+        .map(|point| Point {
+            instruction: point.instruction - 1,
+            ..*point
+        });
     let before: Vec<Point> = before.collect();
     points.extend(before);
     for (marker, instructions) in trace.instructions.iter().enumerate() {
+        let stride = match marker {
+            ATTACHING => budget.attach_kill_stride,
+            _ => budget.kill_stride,
+        };
         let every = (0..=*instructions).step_by(stride.max(1));
-        points.extend(every.map(|instruction| Point { marker, instruction }));
+        points.extend(every.map(|instruction| Point {
+            marker,
+            instruction,
+        }));
     }
     points.sort_unstable();
     points.dedup();

@@ -5,7 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use airssys_ringbuf::region::SectionKind;
 use airssys_ringbuf::step::progress;
 
-use crate::actors::{FIXED_VALUE, Flow, IN, MIDDLE, Middle, OUT, Plan, Sink, Source, Turn};
+use crate::actors::{
+    FIXED_VALUE, Flow, IN, Incarnation, MIDDLE, Middle, OUT, Plan, Sink, Source, Turn,
+};
 use crate::bus::Bus;
 use crate::failure::{Failure, ensure};
 use crate::watch::{Watch, word_at};
@@ -22,7 +24,7 @@ pub(crate) enum First {
     Peers,
 }
 
-/// Judges one kill of the middle, whose memory is as the kill left it: recovers with incarnation `nonce`, lets all three
+/// Judges one kill of the middle, whose memory is as the kill left it: recovers as `life`, lets all three
 /// actors go on to the end, and compares what each of them has.
 ///
 /// `watch` knows the memory before the kill.
@@ -34,15 +36,14 @@ pub(crate) fn judge<const MISTAKE: u8>(
     bus: &Bus,
     watch: &Watch,
     first: First,
-    (nonce, limit): (u64, u64),
+    life: Incarnation,
 ) -> Result<(), Failure> {
     // A planted mistake may make the step panic; that is a way to be caught.
     let judged = catch_unwind(AssertUnwindSafe(|| {
         let mut trial = Trial::<MISTAKE> {
             bus,
             watch: watch.clone(),
-            nonce,
-            limit,
+            life,
         };
         // What the peers would see comes first: it is what counts, and shows that the harness needs no look inside.
         let ahead = trial.nothing_is_ahead();
@@ -52,15 +53,17 @@ pub(crate) fn judge<const MISTAKE: u8>(
     judged.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(Failure::Violated(format!("panicked: {}", text.unwrap_or("without a text"))))
+        Err(Failure::Violated(format!(
+            "panicked: {}",
+            text.unwrap_or("without a text")
+        )))
     })
 }
 
 struct Trial<'a, const MISTAKE: u8> {
     bus: &'a Bus,
     watch: Watch,
-    nonce: u64,
-    limit: u64,
+    life: Incarnation,
 }
 
 impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
@@ -98,32 +101,51 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
         let image = self.bus.middle.image()?;
         let credit = self.credit(&image)?;
         let received = committed.received[0];
-        ensure!(credit <= received, "credit {credit} of `in` while {received} messages are committed");
+        ensure!(
+            credit <= received,
+            "credit {credit} of `in` while {received} messages are committed"
+        );
         for (link, sent) in OUT.iter().zip(committed.sent) {
             let offsets = self.bus.middle.sequences(link.name)?;
-            let newest = offsets.into_iter().map(|offset| word_at(&image, offset)).max();
+            let newest = offsets
+                .into_iter()
+                .map(|offset| word_at(&image, offset))
+                .max();
             let newest = newest.unwrap_or(0);
-            ensure!(newest <= sent, "{newest} messages of `{}` are visible, {sent} committed", link.name);
+            ensure!(
+                newest <= sent,
+                "{newest} messages of `{}` are visible, {sent} committed",
+                link.name
+            );
         }
         Ok(())
     }
 
     fn credit(&self, image: &[u8]) -> Result<u64, Failure> {
-        Ok(word_at(image, self.bus.middle.offset(SectionKind::Credit, IN.name)?))
+        Ok(word_at(
+            image,
+            self.bus.middle.offset(SectionKind::Credit, IN.name)?,
+        ))
     }
 
     /// The next incarnation, which must find a committed state and have given back all that is consumed.
     fn recover(&mut self) -> Result<Middle<MISTAKE>, Failure> {
-        let middle = Middle::<MISTAKE>::attach(self.bus, self.nonce, self.limit)?;
+        let middle = Middle::<MISTAKE>::attach(self.bus, self.life)?;
         let recovered = self.bus.middle.image()?;
         self.watch.look(&recovered)?;
         self.check_consistent(&middle)?;
         let (credit, taken) = (self.credit(&recovered)?, middle.state().taken.count);
-        ensure!(credit == taken, "recovered with credit {credit} of `in`, {taken} messages consumed");
+        ensure!(
+            credit == taken,
+            "recovered with credit {credit} of `in`, {taken} messages consumed"
+        );
         drop(middle);
         // Whoever is killed at the end of a recovery leaves it to the next, which finds nothing to do.
-        let middle = Middle::<MISTAKE>::attach(self.bus, self.nonce, self.limit)?;
-        ensure!(self.bus.middle.image()? == recovered, "a second recovery changed what the first had left");
+        let middle = Middle::<MISTAKE>::attach(self.bus, self.life)?;
+        ensure!(
+            self.bus.middle.image()? == recovered,
+            "a second recovery changed what the first had left"
+        );
         Ok(middle)
     }
 
@@ -142,8 +164,15 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
             state.taken
         );
         let fixed = middle.fixed();
-        ensure!(fixed == FIXED_VALUE, "the cell that no step touches holds {fixed:#x}");
-        ensure!(committed.done == middle.is_done(), "done in the record: {}", committed.done);
+        ensure!(
+            fixed == FIXED_VALUE,
+            "the cell that no step touches holds {fixed:#x}"
+        );
+        ensure!(
+            committed.done == middle.is_done(),
+            "done in the record: {}",
+            committed.done
+        );
         Ok(())
     }
 
@@ -152,10 +181,10 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
         self.check_consistent(middle)?;
         let (state, seen) = (middle.state(), sink.state().seen);
         ensure!(
-            state.taken.count == self.limit,
+            state.taken.count == self.life.limit,
             "{} messages consumed, expected {}",
             state.taken.count,
-            self.limit
+            self.life.limit
         );
         for (link, (sent, seen)) in OUT.iter().zip(state.sent.iter().zip(seen)) {
             ensure!(
@@ -165,13 +194,20 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
             );
         }
         let mut ended = self.bus.middle.image()?;
-        let next = Middle::<MISTAKE>::attach(self.bus, self.nonce + 1, self.limit)?;
+        let next = Middle::<MISTAKE>::attach(self.bus, self.life)?;
         // A step gives back when it is due, recovery gives back everything: nothing else may have changed.
         let credit = self.bus.middle.offset(SectionKind::Credit, IN.name)?;
         ended[credit..credit + 8].copy_from_slice(&state.taken.count.to_ne_bytes());
         ensure!(next.is_done(), "an incarnation after the end isn't done");
-        ensure!(next.state() == state, "an incarnation after the end has {:?}, not {state:?}", next.state());
-        ensure!(self.bus.middle.image()? == ended, "an incarnation after the end changed the region");
+        ensure!(
+            next.state() == state,
+            "an incarnation after the end has {:?}, not {state:?}",
+            next.state()
+        );
+        ensure!(
+            self.bus.middle.image()? == ended,
+            "an incarnation after the end changed the region"
+        );
         Ok(())
     }
 }

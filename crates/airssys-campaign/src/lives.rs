@@ -1,6 +1,6 @@
 //! Lives of the middle that are cut short, and how a bus gets to where each of them starts.
 
-use crate::actors::{Middle, Plan, Source};
+use crate::actors::{Incarnation, Middle, Plan, Source};
 use crate::bus::{Bus, Capacities, Images};
 use crate::failure::Failure;
 use crate::instructions::marker;
@@ -25,7 +25,10 @@ pub(crate) const LIVES: [Life; 3] = [
     // Nothing was before; credit isn't due before the idle step.
     Life {
         name: "first life",
-        capacities: Capacities { input: 32, outputs: 8 },
+        capacities: Capacities {
+            input: 32,
+            outputs: 8,
+        },
         limit: 6,
         before: &[],
         steps: &[Plan::Work, Plan::Abort, Plan::Idle, Plan::Work],
@@ -33,7 +36,10 @@ pub(crate) const LIVES: [Life; 3] = [
     // Recovery, then the step that ends the actor; every commit gives back.
     Life {
         name: "last step",
-        capacities: Capacities { input: 4, outputs: 8 },
+        capacities: Capacities {
+            input: 4,
+            outputs: 8,
+        },
         limit: 4,
         before: &[Plan::Work],
         steps: &[Plan::Work],
@@ -41,15 +47,18 @@ pub(crate) const LIVES: [Life; 3] = [
     // Both steps before have filled `a`: the next is refused.
     Life {
         name: "full link",
-        capacities: Capacities { input: 4, outputs: 4 },
+        capacities: Capacities {
+            input: 4,
+            outputs: 4,
+        },
         limit: 8,
         before: &[Plan::Work, Plan::Work],
         steps: &[Plan::Work],
     },
 ];
 
-/// The life after one that was cut short: recovery, and a step.
-pub(crate) const SECOND_STEPS: &[Plan] = &[Plan::Work];
+/// Markers of a life: one at its start, one before recovery, then one before each step and one before that step's end.
+pub(crate) const RECOVERY: usize = 1;
 
 impl Life {
     /// Leads a fresh bus to where this life starts, and returns what lies in it then.
@@ -61,7 +70,7 @@ impl Life {
         let mut source = Source::attach(bus, 0)?;
         source.step(u64::MAX, false)?;
         if !self.before.is_empty() {
-            let mut middle = Middle::<MISTAKE>::attach(bus, 1, self.limit)?;
+            let mut middle = Middle::<MISTAKE>::attach(bus, Incarnation::new(1, self.limit))?;
             for plan in self.before {
                 middle.step(*plan)?;
                 source.step(u64::MAX, false)?;
@@ -71,28 +80,29 @@ impl Life {
     }
 
     /// This life's incarnation, from attaching to its last step.
-    pub(crate) fn body<'a, const MISTAKE: u8>(&self, bus: &'a Bus) -> impl Fn() -> i32 + use<'a, MISTAKE> {
-        body::<MISTAKE>(bus, 2, self.limit, self.steps)
+    pub(crate) fn body<'a, const MISTAKE: u8>(
+        &self,
+        bus: &'a Bus,
+    ) -> impl Fn() -> i32 + use<'a, MISTAKE> {
+        body::<MISTAKE>(bus, Incarnation::new(2, self.limit), self.steps)
     }
 }
 
-/// What a traced child does: attach and recover, then the steps, a marker before each and at the end.
+/// What a traced child does: attach and recover, then the steps.
 pub(crate) fn body<const MISTAKE: u8>(
     bus: &Bus,
-    nonce: u64,
-    limit: u64,
+    life: Incarnation,
     steps: &'static [Plan],
 ) -> impl Fn() -> i32 {
+    let pause = marker;
     move || {
         marker();
-        let lived = Middle::<MISTAKE>::attach(bus, nonce, limit).and_then(|mut middle| {
-            for plan in steps {
-                marker();
-                middle.step(*plan)?;
-            }
-            Ok(())
+        let lived = Middle::<MISTAKE>::attach(bus, Incarnation { pause, ..life });
+        let lived = lived.and_then(|mut middle| {
+            steps
+                .iter()
+                .try_for_each(|plan| middle.step(*plan).map(drop))
         });
-        marker();
         i32::from(lived.is_err())
     }
 }

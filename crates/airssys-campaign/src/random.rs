@@ -10,8 +10,8 @@ use std::time::Duration;
 use airssys_ringbuf::step::read_cell;
 
 use crate::actors::{
-    Flow, MIDDLE, Middle, MiddleState, Plan, SEEN, SINK, SOURCE, STATE, Sink, SinkState, Source,
-    SourceState, Turn,
+    Flow, Incarnation, MIDDLE, Middle, MiddleState, Plan, SEEN, SINK, SOURCE, STATE, Sink,
+    SinkState, Source, SourceState, Turn,
 };
 use crate::bus::{Bus, Capacities};
 use crate::failure::{Failure, ensure};
@@ -88,9 +88,16 @@ pub fn random_kills(kills: Kills) -> Result<Report, Failure> {
     for (role, child) in children.iter_mut().enumerate() {
         kill(role, child)?;
     }
-    for (role, child) in [start(0, true)?, start(1, true)?, start(2, true)?].into_iter().enumerate() {
+    for (role, child) in [start(0, true)?, start(1, true)?, start(2, true)?]
+        .into_iter()
+        .enumerate()
+    {
         let end = child.wait()?;
-        ensure!(end == End::Exited(0), "{}: ended with {end:?}, expected exit code 0", ROLES[role]);
+        ensure!(
+            end == End::Exited(0),
+            "{}: ended with {end:?}, expected exit code 0",
+            ROLES[role]
+        );
     }
     compare(&bus, &mut report)?;
     Ok(report)
@@ -112,16 +119,25 @@ fn draw_role(seed: &mut Seed, kills: &[usize; 3], left: usize) -> usize {
 fn kill(role: usize, child: &mut Child) -> Result<(), Failure> {
     let end = child.kill()?;
     let expected = End::Signaled(Signal::SIGKILL);
-    ensure!(end == expected, "{}: ended by itself with {end:?}", ROLES[role]);
+    ensure!(
+        end == expected,
+        "{}: ended by itself with {end:?}",
+        ROLES[role]
+    );
     Ok(())
 }
 
 /// One incarnation of one role; the last ones run to their end.
 fn live(bus: &Bus, role: usize, nonce: u64, last: bool) -> i32 {
     let lived = match role {
-        0 => Source::attach(bus, nonce).and_then(|mut source| run(last, || source.step(BURST, last))),
-        1 => Middle::<{ airssys_ringbuf::step::mistake::NONE }>::attach(bus, nonce, u64::MAX)
-            .and_then(|mut middle| run(last, || middle.step(Plan::Work))),
+        0 => {
+            Source::attach(bus, nonce).and_then(|mut source| run(last, || source.step(BURST, last)))
+        }
+        1 => Middle::<{ airssys_ringbuf::step::mistake::NONE }>::attach(
+            bus,
+            Incarnation::new(nonce, u64::MAX),
+        )
+        .and_then(|mut middle| run(last, || middle.step(Plan::Work))),
         _ => Sink::attach(bus).and_then(|mut sink| run(last, || sink.step(BURST))),
     };
     lived.unwrap_or_else(|failure| {

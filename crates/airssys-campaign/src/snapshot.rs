@@ -6,12 +6,13 @@
 use crate::bus::Bus;
 use crate::failure::{Failure, ensure};
 use crate::instructions::{Stepped, Stop};
+use crate::lives::RECOVERY;
 use crate::process::End;
 
 /// A place in a life: after so many instructions behind a marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Point {
-    /// Which marker: 0 is before the attaching.
+    /// Markers passed before: see [`RECOVERY`].
     pub(crate) marker: usize,
     /// Instructions executed since.
     pub(crate) instruction: usize,
@@ -19,7 +20,15 @@ pub(crate) struct Point {
 
 impl std::fmt::Display for Point {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "marker {} + {} instructions", self.marker, self.instruction)
+        write!(f, "instruction {} of ", self.instruction)?;
+        // The steps are counted from 1.
+        let step = self.marker / 2;
+        match self.marker {
+            0 => write!(f, "attaching"),
+            RECOVERY => write!(f, "recovery"),
+            marker if marker % 2 == 0 => write!(f, "step {step}"),
+            _ => write!(f, "the end of step {step}"),
+        }
     }
 }
 
@@ -49,20 +58,21 @@ impl Trace {
     }
 }
 
-/// Executes a life one instruction at a time.
+/// Executes a life one instruction at a time, from its marker `from` on; what is before it runs at full speed.
 ///
 /// # Errors
 ///
 /// [`Failure::Violated`] if it fails by itself, [`Failure::Broken`] if it can't be traced.
-pub(crate) fn trace(bus: &Bus, body: impl Fn() -> i32) -> Result<Trace, Failure> {
+pub(crate) fn trace(bus: &Bus, body: impl Fn() -> i32, from: usize) -> Result<Trace, Failure> {
     let mut child = Stepped::spawn(body)?;
     let mut now = bus.middle.image()?;
     let mut point = Point {
-        marker: 0,
+        marker: from,
         instruction: 0,
     };
+    child.pass(from)?;
     let mut trace = Trace {
-        instructions: vec![0],
+        instructions: vec![0; from + 1],
         snapshots: vec![Snapshot {
             point,
             image: now.clone(),
@@ -82,7 +92,10 @@ pub(crate) fn trace(bus: &Bus, body: impl Fn() -> i32) -> Result<Trace, Failure>
                 trace.instructions.push(0);
             }
             Stop::Ended(end) => {
-                ensure!(end == End::Exited(0), "a life that nobody cut short ended with {end:?}");
+                ensure!(
+                    end == End::Exited(0),
+                    "a life that nobody cut short ended with {end:?}"
+                );
                 return Ok(trace);
             }
         }
@@ -103,11 +116,7 @@ pub(crate) fn trace(bus: &Bus, body: impl Fn() -> i32) -> Result<Trace, Failure>
 /// [`Failure::Broken`] if it can't be traced.
 pub(crate) fn kill_at(body: impl Fn() -> i32, point: Point) -> Result<(), Failure> {
     let mut child = Stepped::spawn(body)?;
-    for _ in 0..point.marker {
-        if child.go_on()? != Stop::Marker {
-            return Err(Failure::broken("tracing a child", format!("it ended before {point}")));
-        }
-    }
+    child.pass(point.marker)?;
     for _ in 0..point.instruction {
         // An allocator that happens to need fewer instructions this time brings the next marker early.
         if child.step()? != Stop::Instruction {

@@ -14,11 +14,20 @@ pub(crate) struct Link {
 }
 
 /// Source to middle.
-pub(crate) const IN: Link = Link { name: "in", salt: 0x1111_1111_1111_1111 };
+pub(crate) const IN: Link = Link {
+    name: "in",
+    salt: 0x1111_1111_1111_1111,
+};
 /// Middle to sink, in the order of the middle's outputs and the sink's inputs.
 pub(crate) const OUT: [Link; 2] = [
-    Link { name: "a", salt: 0x2222_2222_2222_2222 },
-    Link { name: "b", salt: 0x4444_4444_4444_4444 },
+    Link {
+        name: "a",
+        salt: 0x2222_2222_2222_2222,
+    },
+    Link {
+        name: "b",
+        salt: 0x4444_4444_4444_4444,
+    },
 ];
 
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -66,7 +75,12 @@ pub(crate) struct Flow {
 
 impl Flow {
     /// Nothing has passed yet.
-    pub(crate) const NONE: Self = Self { count: 0, digest: 0, misordered: 0, torn: 0 };
+    pub(crate) const NONE: Self = Self {
+        count: 0,
+        digest: 0,
+        misordered: 0,
+        torn: 0,
+    };
 
     /// The flow after `count` messages of one incarnation.
     #[must_use]
@@ -97,6 +111,8 @@ impl Flow {
     #[inline]
     fn pass(&mut self, item: &Item) {
         self.count += 1;
-        self.digest = (self.digest ^ item.words[0]).wrapping_mul(FACTOR).rotate_left(29);
+        self.digest = (self.digest ^ item.words[0])
+            .wrapping_mul(FACTOR)
+            .rotate_left(29);
     }
 }

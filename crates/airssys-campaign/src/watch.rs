@@ -27,8 +27,14 @@ impl Watch {
     /// [`Failure::Broken`] if `middle` isn't the middle's.
     pub(crate) fn new(middle: &Place) -> Result<Self, Failure> {
         let mut words = vec![
-            Word::new("the control word", middle.offset(SectionKind::Actor, MIDDLE)?),
-            Word::new("the credit of `in`", middle.offset(SectionKind::Credit, IN.name)?),
+            Word::new(
+                "the control word",
+                middle.offset(SectionKind::Actor, MIDDLE)?,
+            ),
+            Word::new(
+                "the credit of `in`",
+                middle.offset(SectionKind::Credit, IN.name)?,
+            ),
         ];
         for link in OUT {
             let close = middle.offset(SectionKind::Ring, link.name)?;
@@ -49,7 +55,12 @@ impl Watch {
     pub(crate) fn look(&mut self, image: &[u8]) -> Result<(), Failure> {
         for word in &mut self.words {
             let now = word_at(image, word.offset);
-            ensure!(now >= word.last, "{} went back from {} to {now}", word.what, word.last);
+            ensure!(
+                now >= word.last,
+                "{} went back from {} to {now}",
+                word.what,
+                word.last
+            );
             word.last = now;
         }
         Ok(())

@@ -11,12 +11,16 @@ use airssys_campaign::{Budget, every_instruction};
 fn main() -> ExitCode {
     let began = Instant::now();
     let budget = Budget {
-        kill_stride: 97,
-        second_kills: true,
+        kill_stride: 151,
+        attach_kill_stride: 20_011,
+        second_life_stride: 3,
     };
     match every_instruction(budget) {
         Ok(tally) => {
-            println!("{} trials, 0 violations, no seed: every point is tried", tally.trials);
+            println!(
+                "{} trials, 0 violations, no seed: every point is tried",
+                tally.trials
+            );
             println!("{tally:?}, {:.1} s", began.elapsed().as_secs_f64());
             ExitCode::SUCCESS
         }

@@ -23,7 +23,10 @@ fn main() -> ExitCode {
             missed += 1;
         }
     }
-    println!("{} mistakes planted, {missed} missed, no seed: every point is tried", mistake::ALL.len());
+    println!(
+        "{} mistakes planted, {missed} missed, no seed: every point is tried",
+        mistake::ALL.len()
+    );
     ExitCode::from(u8::from(missed > 0))
 }
 

@@ -14,7 +14,9 @@ const KILLS: usize = 500;
 
 fn main() -> ExitCode {
     let given = std::env::var("AIRSSYS_SEED").ok();
-    let seed = given.and_then(|seed| seed.parse().ok()).unwrap_or_else(fresh_seed);
+    let seed = given
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(fresh_seed);
     println!("{KILLS} kills, seed {seed}");
     let began = Instant::now();
     match random_kills(Kills { count: KILLS, seed }) {

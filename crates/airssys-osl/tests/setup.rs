@@ -10,11 +10,13 @@ use std::process::ChildStdout;
 
 use airssys_osl::prelude::*;
 use airssys_osl::supervise::{Child, ChildSetup, ExitStatus, SpawnOptions, StdioOption};
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper, waitpid};
 
 const PART: &str = "AIRSSYS_OSL_TEST_PART";
 const PARENT: &str = "AIRSSYS_OSL_TEST_PARENT";
+
+/// How long one that is to be killed lives otherwise.
+const LIFE: Duration = Duration::from_secs(30);
 
 async fn start(part: &str) -> (Child, BufReader<ChildStdout>) {
     let executor = ProcessExecutor::new("setup");
@@ -72,13 +74,13 @@ async fn a_child() {
                 .expected_parent(parent);
             setup.apply().unwrap();
             say("ready");
-            std::thread::sleep(std::time::Duration::from_secs(1000));
+            std::thread::sleep(LIFE);
         }
         "parent" => {
             let (orphan, mut stdout) = start("orphan").await;
             assert_eq!(hear(&mut stdout), "ready");
             say(&orphan.pid().to_string());
-            std::thread::sleep(std::time::Duration::from_secs(1000));
+            std::thread::sleep(LIFE);
         }
         other => panic!("there is no part `{other}`"),
     }
@@ -120,12 +122,14 @@ async fn limits_and_cpus_are_set() {
 
 #[tokio::test]
 async fn the_death_of_the_parent_kills_the_child() {
+    set_child_subreaper(Some(getpid())).unwrap();
     let (mut parent, mut stdout) = start("parent").await;
-    let orphan = Pid::from_raw(hear(&mut stdout).parse().unwrap()).unwrap();
-    let orphan = pidfd_open(orphan, PidfdFlags::empty()).unwrap();
+    let orphan = Pid::from_raw(hear(&mut stdout).parse().unwrap());
     parent.kill().unwrap();
     parent.wait().await.unwrap();
-    poll(&mut [PollFd::new(&orphan, PollFlags::IN)], None).unwrap();
+    // It has come to us, the subreaper.
+    let (_, status) = waitpid(orphan, WaitOptions::empty()).unwrap().unwrap();
+    assert_eq!(status.terminating_signal(), Some(9));
 }
 
 fn refused(setup: &ChildSetup) -> String {

@@ -1,8 +1,9 @@
 //! What a supervisor relies on, with real children.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -85,13 +86,27 @@ fn wait_tells_the_exit_code_and_remembers_it() {
 }
 
 #[test]
-fn wait_tells_the_signal() {
-    let mut child = spawn("sh", &["-c", "kill -SEGV $$"]);
+fn wait_tells_the_signal_and_whether_a_core_was_written() {
+    // Whether there is a core depends on the machine: the standard library's wait tells it for the same program.
+    let script = "ulimit -c $(ulimit -H -c); kill -SEGV $$";
+    let place = env!("CARGO_TARGET_TMPDIR");
+    let mut command = std::process::Command::new("sh");
+    let other = command
+        .args(["-c", script])
+        .current_dir(place)
+        .status()
+        .unwrap();
+    let operation = ProcessSpawnOperation::new("sh")
+        .arg("-c")
+        .arg(script)
+        .working_dir(place);
+    let mut child = spawn_with(operation, &SpawnOptions::new()).unwrap();
     let status = child.wait_blocking(None).unwrap().unwrap();
-    assert!(
-        matches!(status, ExitStatus::Signaled { signal: 11, .. }),
-        "{status}"
-    );
+    let expected = ExitStatus::Signaled {
+        signal: 11,
+        core_dumped: other.core_dumped(),
+    };
+    assert_eq!(status, expected);
     assert!(!status.success());
 }
 
@@ -278,10 +293,11 @@ fn options_arrive_in_the_child() {
     assert_eq!(getpgid(pid).unwrap(), pid.unwrap());
     assert_ne!(getpgid(pid).unwrap(), getpgrp());
     child.take_stdin().unwrap().write_all(b"hello\n").unwrap();
-    let mut stdout = child.take_stdout().unwrap();
-    let mut line = [0; 14];
-    stdout.read_exact(&mut line).unwrap();
-    assert_eq!(&line, b"renamed hello\n");
+    let mut line = String::new();
+    BufReader::new(child.take_stdout().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert_eq!(line, "renamed hello\n");
     child.kill().unwrap();
     child.wait_blocking(None).unwrap();
     let mut errors = String::new();

@@ -36,7 +36,7 @@ pub(crate) fn refusal(message: &str, field: &Field) -> Option<syn::Error> {
 fn type_refusal(element: &Type) -> Option<&'static str> {
     if matches!(
         element,
-        Type::Reference(_) | Type::Ptr(_) | Type::BareFn(_) | Type::Slice(_)
+        Type::Reference(_) | Type::Ptr(_) | Type::FnPtr(_) | Type::Slice(_)
     ) {
         return Some(
             "an address means nothing in another process; use a value, an index or an array `[T; N]`",

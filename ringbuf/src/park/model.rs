@@ -6,6 +6,8 @@
 //!
 //! The tests with two wakers explore executions with at most three preemptions; the others are explored in full.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it didn't expect")]
+
 use loom::sync::atomic::{AtomicU64, fence};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
@@ -117,35 +119,40 @@ impl Shared {
         })
     }
 
+    /// The fence of one side, and which mistakes weaken it or leave it out.
+    fn fence(&self, weak: Mistake, none: Mistake) {
+        if self.mistake == weak {
+            fence(Ordering::AcqRel);
+        } else if self.mistake != none {
+            fence(Ordering::SeqCst);
+        }
+    }
+
     fn sleep(&self, has_news: impl Fn() -> bool) {
-        let watched = match self.mistake {
-            Mistake::OneBell => 1,
-            _ => self.kernel.bells.len(),
+        let watched = if self.mistake == Mistake::OneBell {
+            1
+        } else {
+            self.kernel.bells.len()
         };
         let early = (self.mistake == Mistake::LookFirst).then(&has_news);
         sleep(
             &self.parked,
             || self.kernel.snapshot(watched),
-            || match self.mistake {
-                Mistake::NoSleeperFence => {}
-                Mistake::WeakSleeper => fence(Ordering::AcqRel),
-                _ => fence(Ordering::SeqCst),
-            },
+            || self.fence(Mistake::WeakSleeper, Mistake::NoSleeperFence),
             || early.unwrap_or_else(has_news),
-            |seen| match self.mistake {
-                Mistake::LateSnapshot => self.kernel.wait(&self.kernel.snapshot(watched)),
-                _ => self.kernel.wait(&seen),
+            |seen| {
+                if self.mistake == Mistake::LateSnapshot {
+                    self.kernel.wait(&self.kernel.snapshot(watched));
+                } else {
+                    self.kernel.wait(&seen);
+                }
             },
         );
     }
 
     /// The last thing that a waker does.
     fn wake(&self, bell: usize) {
-        match self.mistake {
-            Mistake::NoWakerFence => {}
-            Mistake::WeakWaker => fence(Ordering::AcqRel),
-            _ => fence(Ordering::SeqCst),
-        }
+        self.fence(Mistake::WeakWaker, Mistake::NoWakerFence);
         wake(&self.parked, || self.kernel.ring(bell));
         self.kernel.leave();
     }

@@ -15,6 +15,9 @@ use crate::ring::outlet::Outlet;
 use crate::ring::slot::Slot;
 use crate::slots::{MappedRing, Storage};
 
+/// Where the producer's words lie, after the consumer's.
+const RING_AT: usize = (credit_word::COUNT * 8).next_multiple_of(LINE_PAIR);
+
 /// A value that could not be sent, given back.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TrySendError<T> {
@@ -75,37 +78,35 @@ impl<T: Message> Ring<T> {
     ///
     /// [`ShapeError`] if `capacity` isn't a power of two up to 2^24 or the message's size or alignment is out of range.
     pub fn heap(capacity: usize) -> Result<(Producer<T>, Consumer<T>), ShapeError> {
-        let refused = ShapeError {
-            capacity: capacity as u64,
-            payload: size_of::<T>(),
-            align: align_of::<T>(),
-        };
-        let shape = RingShape::new(size_of::<T>(), capacity as u64, false)
+        let shape = Self::shape(capacity)?;
+        let memory = Arc::new(Memory::heap(Self::span(&shape)));
+        let end = || Self::ring_at(&memory, 0, shape);
+        Ok((Producer::new(end()), Consumer::new(end())))
+    }
+
+    pub(crate) fn shape(capacity: usize) -> Result<RingShape, ShapeError> {
+        RingShape::new(size_of::<T>(), capacity as u64, false)
             .filter(RingShape::holds::<T>)
-            .ok_or(refused)?;
-        let ring_at = (credit_word::COUNT * 8).next_multiple_of(LINE_PAIR);
-        let memory = Arc::new(Memory::heap(ring_at + ring_word::SLOTS + shape.slots_len()));
-        let end = || MappedRing::new(shape, (&memory, ring_at), (&memory, 0)).map_err(|_| refused);
-        let outlet = Outlet::new(end()?, 0, 0);
-        let inlet = Inlet::new(end()?, 0, 0);
-        outlet.open();
-        inlet.open(u64::MAX);
-        Ok((
-            Producer {
-                outlet,
-                held: Cell::new(false),
-                message: PhantomData,
-            },
-            Consumer {
-                inlet,
-                message: PhantomData,
-            },
-        ))
+            .ok_or(ShapeError {
+                capacity: capacity as u64,
+                payload: size_of::<T>(),
+                align: align_of::<T>(),
+            })
+    }
+
+    /// Bytes of a bare ring: the consumer's words, the producer's, the slots.
+    pub(crate) fn span(shape: &RingShape) -> usize {
+        RING_AT + ring_word::SLOTS + shape.slots_len()
+    }
+
+    /// A view of the ring at byte `start`, with [`span`](Self::span) bytes from there on.
+    pub(crate) fn ring_at(memory: &Arc<Memory>, start: usize, shape: RingShape) -> MappedRing {
+        MappedRing::new(shape, (memory, start + RING_AT), (memory, start))
+            .expect("a span made for this shape")
     }
 }
 
 /// The sending end of a bare ring. One thread at a time owns it; it may be sent to another.
-#[derive(Debug)]
 pub struct Producer<T> {
     outlet: Outlet<MappedRing>,
     held: Cell<bool>,
@@ -113,12 +114,24 @@ pub struct Producer<T> {
 }
 
 impl<T: Message> Producer<T> {
+    /// The end of a ring that nothing was sent on yet. The caller makes one only, and has checked the shape for `T`.
+    pub(crate) fn new(ring: MappedRing) -> Self {
+        let outlet = Outlet::new(ring, 0, 0);
+        outlet.open();
+        Self {
+            outlet,
+            held: Cell::new(false),
+            message: PhantomData,
+        }
+    }
+
     /// Sends a copy of `value`. It is visible to the receiver on return.
     ///
     /// # Errors
     ///
-    /// [`TrySendError`] with the value: `Full`, or `Closed` once the [`Consumer`] was dropped. A consumer that gives back at
-    /// the same time may make the next try succeed.
+    /// [`TrySendError`] with the value: `Full`, or `Closed` instead of it once the [`Consumer`] was dropped; while there is
+    /// room a dropped one goes unnoticed, [`is_closed`](Self::is_closed) tells. A consumer that gives back at the same time
+    /// may make the next try succeed.
     #[inline]
     pub fn try_send(&mut self, value: T) -> Result<(), TrySendError<T>> {
         let Ok(position) = self.outlet.claim() else {
@@ -190,6 +203,14 @@ impl<T: Message> Producer<T> {
     }
 }
 
+impl<T> fmt::Debug for Producer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer")
+            .field("sent", &self.outlet.published())
+            .finish_non_exhaustive()
+    }
+}
+
 impl<T> Drop for Producer<T> {
     fn drop(&mut self) {
         self.outlet.close();
@@ -197,14 +218,26 @@ impl<T> Drop for Producer<T> {
 }
 
 /// The receiving end of a bare ring. One thread at a time owns it; it may be sent to another.
-#[derive(Debug)]
 pub struct Consumer<T> {
     inlet: Inlet<MappedRing>,
     message: PhantomData<T>,
 }
 
 impl<T: Message> Consumer<T> {
+    /// The end of a ring that nothing was received from yet. The caller makes one only, and has checked the shape for `T`.
+    pub(crate) fn new(ring: MappedRing) -> Self {
+        let inlet = Inlet::new(ring, 0, 0);
+        inlet.open(u64::MAX);
+        Self {
+            inlet,
+            message: PhantomData,
+        }
+    }
+
     /// The next message, copied out; `None` if there is none yet.
+    ///
+    /// Slots are given back to the sender once an eighth of the ring was received, and when nothing is found: a receiver
+    /// that stops without having met `None` may leave the sender with up to an eighth less room.
     #[inline]
     pub fn try_recv(&mut self) -> Option<T> {
         let Peek::Ready(position) = self.inlet.peek() else {
@@ -219,7 +252,8 @@ impl<T: Message> Consumer<T> {
         Some(value)
     }
 
-    /// Shows up to `most` messages to `receive`, in place, and returns how many. Their slots are given back afterwards.
+    /// Shows up to `most` messages to `receive`, in place, and returns how many. Their slots are given back afterwards, as by
+    /// [`try_recv`](Self::try_recv). If `receive` panics, the message it was shown stays and those before it are received.
     pub fn drain(&mut self, most: usize, mut receive: impl FnMut(&T)) -> usize {
         let mut received = 0;
         while received < most {
@@ -264,6 +298,14 @@ impl<T: Message> Consumer<T> {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.inlet.storage.capacity() as usize
+    }
+}
+
+impl<T> fmt::Debug for Consumer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer")
+            .field("received", &self.inlet.committed())
+            .finish_non_exhaustive()
     }
 }
 

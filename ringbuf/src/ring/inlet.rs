@@ -80,7 +80,7 @@ impl<S: Storage> Inlet<S> {
     #[inline]
     pub(crate) fn peek(&self) -> Peek {
         let at = self.cursor.get();
-        if at == self.limit.get() {
+        if at >= self.limit.get() {
             return self.at_limit();
         }
         // Acquire: the payload is complete once its sequence shows (pairs with Outlet::publish_range).
@@ -174,7 +174,10 @@ impl<S: Storage> Inlet<S> {
     /// Whether a message lies at the cursor, without counting as a look of the step.
     pub(crate) fn has_message(&self) -> bool {
         let next = self.cursor.get() + 1;
-        self.storage.sequence(self.cursor.get()).load(Ordering::Acquire) == next
+        self.storage
+            .sequence(self.cursor.get())
+            .load(Ordering::Acquire)
+            == next
     }
 
     /// Whether this step met its limit of messages.

@@ -3,6 +3,7 @@
 pub(crate) mod bare;
 pub(crate) mod inlet;
 pub(crate) mod outlet;
+pub(crate) mod shared;
 pub(crate) mod slot;
 
 #[cfg(test)]

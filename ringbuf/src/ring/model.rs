@@ -8,17 +8,18 @@
 //! so, loom explores only executions with at most three preemptions; the others are explored in full.
 
 #![allow(unsafe_code, reason = "the modelled storage's payloads are loom cells")]
+#![allow(clippy::unwrap_used, reason = "a test stops at what it didn't expect")]
 
-use bytemuck::Pod;
-use loom::cell::UnsafeCell;
-use loom::sync::Arc;
-use loom::sync::atomic::AtomicU64;
+mod storage;
+
 use loom::thread;
 
 use crate::ring::inlet::{Inlet, Peek};
 use crate::ring::outlet::{Outlet, Refusal};
 use crate::slots::Storage;
 use crate::word::{Ordering, Word};
+
+pub(crate) use storage::{LoomWord, Modelled};
 
 /// What is wrong with a storage or with the loop that uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,125 +41,9 @@ pub(crate) enum Mistake {
     NoIdleCredit,
 }
 
-/// A loom word whose loads or stores may have been stripped of their order.
-#[derive(Debug)]
-pub(crate) struct LoomWord {
-    word: AtomicU64,
-    relaxed_load: bool,
-    relaxed_store: bool,
-}
-
-impl LoomWord {
-    pub(crate) fn new() -> Self {
-        Self::weak(false, false)
-    }
-
-    fn weak(relaxed_load: bool, relaxed_store: bool) -> Self {
-        Self {
-            word: AtomicU64::new(0),
-            relaxed_load,
-            relaxed_store,
-        }
-    }
-}
-
-impl Word for LoomWord {
-    fn load(&self, order: Ordering) -> u64 {
-        self.word.load(if self.relaxed_load {
-            Ordering::Relaxed
-        } else {
-            order
-        })
-    }
-
-    fn store(&self, value: u64, order: Ordering) {
-        let order = if self.relaxed_store {
-            Ordering::Relaxed
-        } else {
-            order
-        };
-        self.word.store(value, order);
-    }
-}
-
-/// A ring of `u64` messages in loom's memory.
-#[derive(Debug)]
-struct Shared {
-    sequences: Vec<LoomWord>,
-    payloads: Vec<UnsafeCell<u64>>,
-    credit: LoomWord,
-    sender_close: LoomWord,
-    receiver_close: LoomWord,
-}
-
-/// One end's hold on a ring in loom's memory.
-#[derive(Clone, Debug)]
-pub(crate) struct Modelled(Arc<Shared>);
-
-impl Modelled {
-    fn slot(&self, position: u64) -> usize {
-        position as usize & (self.0.sequences.len() - 1)
-    }
-}
-
-impl Storage for Modelled {
-    type Word = LoomWord;
-
-    fn capacity(&self) -> u64 {
-        self.0.sequences.len() as u64
-    }
-
-    fn sequence(&self, position: u64) -> &LoomWord {
-        &self.0.sequences[self.slot(position)]
-    }
-
-    fn credit(&self) -> &LoomWord {
-        &self.0.credit
-    }
-
-    fn sender_close(&self) -> &LoomWord {
-        &self.0.sender_close
-    }
-
-    fn receiver_close(&self) -> &LoomWord {
-        &self.0.receiver_close
-    }
-
-    unsafe fn write<T: Pod>(&self, position: u64, value: &T) {
-        let value = bytemuck::pod_read_unaligned(bytemuck::bytes_of(value));
-        self.0.payloads[self.slot(position)].with_mut(|payload| {
-            // SAFETY: loom fails the model when anybody else is at this cell, and runs one thread at a time.
-            unsafe { *payload = value };
-        });
-    }
-
-    unsafe fn read<T: Pod>(&self, position: u64) -> T {
-        let value: u64 = self.0.payloads[self.slot(position)].with(|payload| {
-            // SAFETY: as for `write`.
-            unsafe { *payload }
-        });
-        bytemuck::pod_read_unaligned(bytemuck::bytes_of(&value))
-    }
-}
-
 /// Both ends of a new ring, the gates open.
 pub(crate) fn ring(capacity: usize, mistake: Mistake) -> (Outlet<Modelled>, Inlet<Modelled>) {
-    let sequence = || {
-        LoomWord::weak(
-            mistake == Mistake::RelaxedPeek,
-            mistake == Mistake::RelaxedPublish,
-        )
-    };
-    let storage = Modelled(Arc::new(Shared {
-        sequences: (0..capacity).map(|_| sequence()).collect(),
-        payloads: (0..capacity).map(|_| UnsafeCell::new(0)).collect(),
-        credit: LoomWord::weak(
-            mistake == Mistake::RelaxedRefill,
-            mistake == Mistake::RelaxedCredit,
-        ),
-        sender_close: LoomWord::new(),
-        receiver_close: LoomWord::new(),
-    }));
+    let storage = Modelled::new(capacity, mistake);
     let outlet = Outlet::new(storage.clone(), 0, 0);
     let inlet = Inlet::new(storage, 0, 0);
     outlet.open();
@@ -257,7 +142,8 @@ impl Load {
                 match take(inlet) {
                     Peek::Ready(_) => {}
                     Peek::Empty => break,
-                    other => panic!("{other:?}"),
+                    Peek::Limited | Peek::Shut => panic!("the gate is open"),
+                    Peek::Fault(sequence) => panic!("sequence word {sequence}"),
                 }
             }
             let moved = inlet.cursor() > inlet.committed();
@@ -270,7 +156,11 @@ impl Load {
                 thread::yield_now();
             }
         }
-        assert_eq!(inlet.cursor(), self.messages, "closed after the last message");
+        assert_eq!(
+            inlet.cursor(),
+            self.messages,
+            "closed after the last message"
+        );
         assert!(matches!(inlet.peek(), Peek::Empty));
         inlet.close();
     }
@@ -305,16 +195,28 @@ fn one_slot_lapped_by_singles() {
 
 #[test]
 fn two_slots_lapped_by_singles() {
-    Load::singles(2, 4).explore(Some(3));
+    Load::singles(2, 3).explore(None);
 }
 
 #[test]
 fn two_slots_lapped_by_batches_of_senders() {
-    Load::singles(2, 5).batches(2, 1).explore(Some(3));
+    Load::singles(2, 3).batches(2, 1).explore(None);
 }
 
 #[test]
 fn two_slots_lapped_by_batches_of_both() {
+    Load::singles(2, 3).batches(2, 2).explore(None);
+}
+
+/// At most three preemptions.
+#[test]
+fn two_slots_lapped_twice_by_singles() {
+    Load::singles(2, 5).explore(Some(3));
+}
+
+/// At most three preemptions.
+#[test]
+fn two_slots_lapped_twice_by_batches() {
     Load::singles(2, 5).batches(2, 2).explore(Some(3));
 }
 
@@ -354,7 +256,7 @@ fn credit_never_given_by_an_idle_turn_is_found() {
     one_slot_behind(Mistake::NoIdleCredit);
 }
 
-/// Loads that show each mistake: two laps of two slots.
+/// The load that shows each mistake: two laps of two slots, with at most three preemptions.
 fn explore_mistake(mistake: Mistake) {
     Load::singles(2, 4).with(mistake).explore(Some(3));
 }
@@ -421,5 +323,41 @@ fn impossible_words_are_faults() {
         outlet.publish();
         outlet.storage.credit().store(0, Ordering::Release);
         assert_eq!(outlet.claim(), Err(Refusal::Fault(0)), "credit went back");
+    });
+}
+
+/// A look at the room after a refusal renews the cached credit: what it saw is news all the same.
+#[test]
+fn credit_seen_after_a_refusal_is_news() {
+    loom::model(|| {
+        let (outlet, inlet) = ring(1, Mistake::Nothing);
+        stage(&outlet).unwrap();
+        outlet.publish();
+        assert_eq!(stage(&outlet), Err(Refusal::Full));
+        assert!(!outlet.has_news());
+        take(&inlet);
+        inlet.commit();
+        inlet.settle(true);
+        assert_eq!(outlet.room(), 1);
+        assert!(outlet.has_news());
+        outlet.open();
+        assert!(!outlet.has_news());
+    });
+}
+
+/// A slot that is published after its step has ended opens nothing.
+#[test]
+fn nothing_is_claimed_through_a_shut_gate() {
+    loom::model(|| {
+        let (outlet, inlet) = ring(2, Mistake::Nothing);
+        outlet.claim().unwrap();
+        outlet.shut();
+        outlet.stage();
+        assert_eq!(outlet.claim(), Err(Refusal::Shut));
+        assert_eq!(outlet.room(), 0);
+
+        inlet.shut();
+        inlet.take();
+        assert_eq!(inlet.peek(), Peek::Shut);
     });
 }

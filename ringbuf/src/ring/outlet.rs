@@ -8,7 +8,8 @@
 //!
 //! - `published ..cursor` is staged: payloads are written, sequence words aren't, so no receiver sees them. `rewind` drops
 //!   them, and the next try overwrites them.
-//! - `limit` is a cache. The consumer's credit is read only when the cursor meets it.
+//! - `limit` is a cache. The consumer's credit is read only when the cursor meets it. The cursor may lie beyond it: a slot
+//!   that outlived its step was staged after the gate was shut. Nothing is claimed there.
 //! - While the gate is shut (outside of a step) `limit == cursor`, so that the fast path needs no look at it.
 //!
 //! A crash leaves the staged part unseen. `publish` may be run again over a range that was published before: it stores the
@@ -40,6 +41,8 @@ pub(crate) struct Outlet<S> {
     published: Cell<u64>,
     limit: Cell<u64>,
     credit: Cell<u64>,
+    /// The credit at which the gate, since it was opened, first refused a claim.
+    refused_at: Cell<Option<u64>>,
     shut: Cell<bool>,
     fault: Cell<Option<u64>>,
 }
@@ -53,6 +56,7 @@ impl<S: Storage> Outlet<S> {
             published: Cell::new(position),
             limit: Cell::new(position),
             credit: Cell::new(credit),
+            refused_at: Cell::new(None),
             shut: Cell::new(true),
             fault: Cell::new(None),
         }
@@ -62,6 +66,7 @@ impl<S: Storage> Outlet<S> {
     #[inline]
     pub(crate) fn open(&self) {
         self.shut.set(false);
+        self.refused_at.set(None);
         self.rewind();
         // A receiver that has ended is met at once, not only when the credit runs out: the slow path says which it is.
         let end = if self.closed_by_receiver() {
@@ -83,7 +88,7 @@ impl<S: Storage> Outlet<S> {
     #[inline]
     pub(crate) fn claim(&self) -> Result<u64, Refusal> {
         let at = self.cursor.get();
-        if at == self.limit.get() {
+        if at >= self.limit.get() {
             self.refill()?;
         }
         Ok(at)
@@ -107,7 +112,10 @@ impl<S: Storage> Outlet<S> {
         }
         self.credit.set(credit);
         self.limit.set(credit + self.storage.capacity());
-        if self.cursor.get() == self.limit.get() {
+        if self.cursor.get() >= self.limit.get() {
+            if self.refused_at.get().is_none() {
+                self.refused_at.set(Some(credit));
+            }
             return Err(Refusal::Full);
         }
         Ok(())
@@ -116,7 +124,6 @@ impl<S: Storage> Outlet<S> {
     /// Counts the claimed slot as staged: its payload is written.
     #[inline]
     pub(crate) fn stage(&self) {
-        debug_assert!(self.cursor.get() < self.limit.get());
         self.cursor.set(self.cursor.get() + 1);
     }
 
@@ -158,16 +165,17 @@ impl<S: Storage> Outlet<S> {
         self.storage.receiver_close().load(Ordering::Acquire) != 0
     }
 
-    /// Whether the consumer has given back since the credit was last read here, or has ended: reads the shared words.
+    /// Whether the consumer has given back since a claim was refused, or has ended: reads the shared words.
     pub(crate) fn has_news(&self) -> bool {
-        self.storage.credit().load(Ordering::Acquire) != self.credit.get()
-            || self.closed_by_receiver()
+        // Not against the cache: a look at the room may have renewed it after the refusal.
+        let known = self.refused_at.get().unwrap_or(self.credit.get());
+        self.storage.credit().load(Ordering::Acquire) != known || self.closed_by_receiver()
     }
 
     /// Free slots that a claim would find, after a look at the consumer's credit.
     pub(crate) fn room(&self) -> u64 {
         let _ = self.refill();
-        self.limit.get() - self.cursor.get()
+        self.limit.get().saturating_sub(self.cursor.get())
     }
 
     #[inline]

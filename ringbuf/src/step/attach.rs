@@ -29,7 +29,9 @@ pub enum AttachError {
     #[error(transparent)]
     Region(#[from] OpenError),
     /// A section doesn't hold what its kind needs.
-    #[error("{kind:?} `{name}` of region `{region}`: {problem}; the region was made by another program: start the bus anew")]
+    #[error(
+        "{kind:?} `{name}` of region `{region}`: {problem}; the region was made by another program: start the bus anew"
+    )]
     Section {
         /// The region's owner.
         region: String,
@@ -105,7 +107,12 @@ fn ring_of<T: Message>(
     link: &str,
 ) -> Result<MappedRing, AttachError> {
     check_schema::<T>(sender.section(SectionKind::Ring, link)?)?;
-    const { assert!(align_of::<T>() <= crate::layout::MESSAGE_ALIGN_MAX) };
+    const {
+        assert!(
+            align_of::<T>() <= crate::layout::MESSAGE_ALIGN_MAX,
+            "a message is aligned to at most 64 bytes, the alignment of a slot"
+        );
+    }
     ring_between(sender, receiver, link, size_of::<T>())
 }
 
@@ -287,7 +294,12 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         cell: &str,
         initial: S,
     ) -> Result<Durable<S>, AttachError> {
-        const { assert!(size_of::<S>() <= crate::layout::CELL_SIZE_MAX) };
+        const {
+            assert!(
+                size_of::<S>() <= crate::layout::CELL_SIZE_MAX,
+                "a durable cell is at most 4 KiB: a commit copies all of it"
+            );
+        }
         let name = format!("{}/{cell}", self.actor);
         let words = 2 * cell_buffer_words(size_of::<S>());
         let entry = section_of(self.own, SectionKind::Cell, &name, words * 8)?;
@@ -323,7 +335,11 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
     pub fn finish(self) -> StepCore<MISTAKE> {
         let mut core = self.core;
         assert_eq!(core.inputs.len(), core.records.inputs(), "inputs attached");
-        assert_eq!(core.outputs.len(), core.records.outputs(), "outputs attached");
+        assert_eq!(
+            core.outputs.len(),
+            core.records.outputs(),
+            "outputs attached"
+        );
         core.recover();
         core
     }
@@ -354,8 +370,7 @@ pub fn recover(
     inputs: &[End<'_>],
     outputs: &[End<'_>],
 ) -> Result<bool, AttachError> {
-    let mut attach =
-        Attach::<{ mistake::NONE }>::new(own, actor, inputs.len(), outputs.len())?;
+    let mut attach = Attach::<{ mistake::NONE }>::new(own, actor, inputs.len(), outputs.len())?;
     for end in inputs {
         let ring = ring_between(end.peer, own, end.link, end.payload)?;
         attach.add_input(end.link, ring)?;

@@ -86,7 +86,9 @@ pub enum StepError {
         capacity: u64,
     },
     /// A borrow or a claimed slot outlived the step.
-    #[error("`{port}`: a claimed slot or a borrow of it outlived its step; publish or drop it before the step returns")]
+    #[error(
+        "`{port}`: a claimed slot or a borrow of it outlived its step; publish or drop it before the step returns"
+    )]
     Leaked {
         /// The link or the cell.
         port: String,
@@ -174,7 +176,8 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         self.gate.open.set(false);
         let refused = self.gate.refused.get();
         let commit = match verdict {
-            Verdict::Done => true,
+            // A refused claim aborts the step whatever it returned: a part of its work is missing.
+            Verdict::Done => refused.is_none(),
             Verdict::Keep => refused.is_none() && self.is_touched(),
             Verdict::Abort => false,
         };

@@ -40,7 +40,9 @@ pub enum ObserveError {
         difference: String,
     },
     /// The actor committed again during every try.
-    #[error("actor `{actor}` committed during each of {TRIES} tries to copy its state; ask again, or when it is less busy")]
+    #[error(
+        "actor `{actor}` committed during each of {TRIES} tries to copy its state; ask again, or when it is less busy"
+    )]
     Busy {
         /// The actor.
         actor: String,

@@ -158,7 +158,12 @@ impl<T: Message> Sender<T> {
     #[inline]
     pub fn claim(&mut self) -> Result<Slot<'_, T>, Refused> {
         match self.port.outlet.claim() {
-            Ok(position) => Ok(Slot::new(&self.port.outlet, position, &self.port.held, false)),
+            Ok(position) => Ok(Slot::new(
+                &self.port.outlet,
+                position,
+                &self.port.held,
+                false,
+            )),
             Err(refusal) => Err(self.refuse(refusal)),
         }
     }
@@ -208,7 +213,12 @@ impl<T: Message> Sender<T> {
     #[inline]
     pub fn try_claim(&mut self) -> Result<Slot<'_, T>, Refused> {
         match self.port.outlet.claim() {
-            Ok(position) => Ok(Slot::new(&self.port.outlet, position, &self.port.held, false)),
+            Ok(position) => Ok(Slot::new(
+                &self.port.outlet,
+                position,
+                &self.port.held,
+                false,
+            )),
             Err(refusal) => Err(self.refused(refusal)),
         }
     }

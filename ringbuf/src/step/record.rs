@@ -95,7 +95,10 @@ impl Records {
     #[inline]
     pub(crate) fn out_to(&self, record: usize, output: usize) -> &AtomicU64 {
         debug_assert!(output < self.outputs);
-        self.word(record, record_word::POSITIONS + self.inputs + 2 * output + 1)
+        self.word(
+            record,
+            record_word::POSITIONS + self.inputs + 2 * output + 1,
+        )
     }
 
     pub(crate) fn inputs(&self) -> usize {

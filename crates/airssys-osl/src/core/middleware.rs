@@ -111,7 +111,7 @@ where
     /// Its name in errors and records.
     fn name(&self) -> &str;
 
-    /// For those who order several: higher runs first. Wrapping one executor in another is an order by itself, so the
+    /// For those who order several: lower runs first. Wrapping one executor in another is an order by itself, so the
     /// wrapper does not look at it.
     fn priority(&self) -> u32 {
         100

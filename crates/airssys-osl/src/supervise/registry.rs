@@ -70,10 +70,8 @@ impl Registry {
 
 impl Children {
     fn keep(&mut self, child: &Arc<ChildState>) {
-        let pid = child.pid();
-        // The kernel gave the pid anew, so whoever had it is gone, reaped by somebody else if not by us.
-        self.ended.retain(|&(one, _)| one != pid);
-        self.kept.insert(pid, Arc::clone(child));
+        // Whoever had this pid before is gone, reaped by somebody else if not by us: the kernel gave it anew.
+        self.kept.insert(child.pid(), Arc::clone(child));
     }
 
     fn reap_dropped(&mut self) {
@@ -97,6 +95,7 @@ impl Children {
         if let Some(child) = self.kept.get(&pid) {
             return Owner::Ours(Arc::clone(child));
         }
+        // The latest first: a pid may have had several ends.
         let ended = self.ended.iter().rev().find(|(one, _)| *one == pid);
         ended.map_or(Owner::Stranger, |&(_, status)| Owner::Ended(status))
     }

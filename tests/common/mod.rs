@@ -1,0 +1,204 @@
+//! What the tests of running topologies share: names that nobody else has, a patience, and traffic that checks itself.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use airssys_rt::prelude::*;
+use airssys_rt::{Report, RunError, Running, TopologyBuilder};
+
+/// Set by a test's launching process for itself and whatever it starts: all of them come to the same bus names.
+pub const RUN: &str = "AIRSSYS_TEST_RUN";
+
+/// Only a test that hangs meets it; no outcome depends on it.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A bus name for `tag` that no other run of the tests has.
+pub fn bus_name(tag: &str) -> String {
+    let run = std::env::var(RUN).unwrap_or_else(|_| std::process::id().to_string());
+    format!("{tag}-{run}")
+}
+
+/// Where the regions of a bus lie.
+pub fn bus_path(bus: &str) -> PathBuf {
+    let uid = rustix::process::getuid().as_raw();
+    PathBuf::from(format!("/dev/shm/airssys-{uid}/{bus}"))
+}
+
+/// Nothing of the bus is left.
+pub fn assert_no_trace(bus: &str) {
+    let path = bus_path(bus);
+    assert!(!path.exists(), "{} was left behind", path.display());
+}
+
+/// Looks until it is so: for what no event tells.
+pub fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !is_so() {
+        assert!(since.elapsed() < PATIENCE, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Runs `work` on a thread of its own, and fails the test if it doesn't come back.
+pub fn patiently<R: Send + 'static>(what: &str, work: impl FnOnce() -> R + Send + 'static) -> R {
+    let (send, received) = mpsc::channel();
+    let worker = thread::spawn(move || {
+        let _ = send.send(work());
+    });
+    match received.recv_timeout(PATIENCE) {
+        Ok(result) => {
+            worker.join().unwrap();
+            result
+        }
+        Err(RecvTimeoutError::Timeout) => panic!("{what} did not come to its end"),
+        Err(RecvTimeoutError::Disconnected) => {
+            std::panic::resume_unwind(worker.join().unwrap_err())
+        }
+    }
+}
+
+/// Waits for the end of a bus.
+pub fn join(running: Running) -> Result<Report, RunError> {
+    patiently("the bus", move || running.join())
+}
+
+/// What travels: numbered, and with a value that its number gives away.
+#[message]
+pub struct Item {
+    pub seq: u64,
+    pub value: u64,
+}
+
+impl Item {
+    pub fn new(seq: u64) -> Self {
+        Self {
+            seq,
+            value: seq.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5bd1_e995,
+        }
+    }
+}
+
+/// What a checking actor has seen, committed with each step.
+#[message]
+#[derive(Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The number of the next message.
+    pub next: u64,
+    /// Sum of the values.
+    pub sum: u64,
+    /// Messages that were lost, repeated, out of order or torn.
+    pub wrong: u64,
+}
+
+impl Seen {
+    /// What remains of the messages `0..total`, each seen once and in order.
+    pub fn of(total: u64) -> Self {
+        let mut seen = Self {
+            next: 0,
+            sum: 0,
+            wrong: 0,
+        };
+        for seq in 0..total {
+            seen.note(&Item::new(seq));
+        }
+        seen
+    }
+
+    pub fn note(&mut self, item: &Item) {
+        let expected = Item::new(self.next);
+        self.wrong += u64::from(item.seq != expected.seq || item.value != expected.value);
+        self.next = item.seq + 1;
+        self.sum = self.sum.wrapping_add(item.value);
+    }
+}
+
+/// Sends the items `0..total`, `batch` in a step, and is done.
+pub struct Source {
+    pub out: Sender<Item>,
+    pub total: u64,
+    pub batch: u64,
+}
+
+impl Actor for Source {
+    fn step(&mut self) -> Result<Step, Refused> {
+        let first = self.out.sent();
+        if first == self.total {
+            return Ok(Step::Done);
+        }
+        for seq in first..self.total.min(first + self.batch) {
+            self.out.send(Item::new(seq))?;
+        }
+        Ok(Step::Busy)
+    }
+}
+
+/// Hands items on, up to `batch` in a step, and checks them.
+pub struct Relay {
+    pub input: Receiver<Item>,
+    pub out: Sender<Item>,
+    pub seen: Durable<Seen>,
+    pub batch: usize,
+}
+
+impl Actor for Relay {
+    fn step(&mut self) -> Result<Step, Refused> {
+        let (out, seen) = (&mut self.out, &mut self.seen);
+        let handed_on = self.input.try_drain(self.batch, |item| {
+            seen.borrow_mut().note(item);
+            out.send(*item)
+        })?;
+        if handed_on == 0 && self.input.is_closed() {
+            return Ok(Step::Done);
+        }
+        Ok(handed_on.into())
+    }
+}
+
+/// Checks items, up to `batch` in a step.
+pub struct Sink {
+    pub input: Receiver<Item>,
+    pub seen: Durable<Seen>,
+    pub batch: usize,
+}
+
+impl Actor for Sink {
+    fn step(&mut self) -> Result<Step, Refused> {
+        let seen = &mut self.seen;
+        let received = self
+            .input
+            .drain(self.batch, |item| seen.borrow_mut().note(item));
+        if received == 0 && self.input.is_closed() {
+            return Ok(Step::Done);
+        }
+        Ok(received.into())
+    }
+}
+
+/// Partitions `source`, `relay` and `sink` around the links `first` and `second`.
+pub fn three_stages(plan: &mut TopologyBuilder, capacity: u64, total: u64, batch: u64) {
+    let (first_out, first_in) = plan.link::<Item>("first", capacity);
+    let (second_out, second_in) = plan.link::<Item>("second", capacity);
+    plan.partition("source")
+        .actor("source", first_out, move |out| Source { out, total, batch });
+    plan.partition("relay").actor(
+        "relay",
+        (first_in, second_out, durable::<Seen>("seen")),
+        move |(input, out, seen)| Relay {
+            input,
+            out,
+            seen,
+            batch: batch as usize,
+        },
+    );
+    plan.partition("sink").actor(
+        "sink",
+        (second_in, durable::<Seen>("seen")),
+        move |(input, seen)| Sink {
+            input,
+            seen,
+            batch: batch as usize,
+        },
+    );
+}

@@ -1,0 +1,13 @@
+//! Topologies that run as threads of this process, through the public API.
+
+#![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod ending;
+mod monitor;
+mod panics;
+mod refusal;
+mod refused;
+mod traffic;
