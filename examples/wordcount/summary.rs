@@ -11,6 +11,9 @@ use serde_json::{Map, Value, json};
 
 use crate::actors::Totals;
 
+/// A recovery that takes longer counts as this.
+const HOUR_US: u64 = 3_600_000_000;
+
 /// What the comparison with the file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -40,7 +43,8 @@ impl Summary {
         elapsed: Duration,
         seed: Option<u64>,
     ) -> Self {
-        let mut recoveries_us = Histogram::new(3).expect("three digits are allowed");
+        let mut recoveries_us =
+            Histogram::new_with_bounds(1, HOUR_US, 3).expect("constant bounds that are in range");
         for took in report.partitions.iter().flat_map(|lives| &lives.recoveries) {
             recoveries_us.saturating_record(took.as_micros() as u64);
         }

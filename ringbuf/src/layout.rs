@@ -47,6 +47,13 @@ pub(crate) mod pulse_word {
     pub(crate) const COUNT: usize = 3 * WORDS_A_PAIR;
 }
 
+/// Words of a command section.
+pub(crate) mod command_word {
+    use super::WORDS_A_PAIR;
+    pub(crate) const ORDER: usize = 0;
+    pub(crate) const COUNT: usize = WORDS_A_PAIR;
+}
+
 /// Words of a ring section.
 pub(crate) mod ring_word {
     use super::LINE_PAIR;
@@ -64,6 +71,9 @@ pub(crate) mod credit_word {
     pub(crate) const CLOSE: usize = WORDS_A_PAIR;
     pub(crate) const COUNT: usize = 2 * WORDS_A_PAIR;
 }
+
+/// Words before the first record: the control word, alone on its line pair.
+pub(crate) const CONTROL_WORDS: usize = WORDS_A_PAIR;
 
 /// Words of a record: a commit fills the inactive one and selects it by the control word.
 pub(crate) mod record_word {
@@ -121,7 +131,7 @@ pub(crate) fn record_words(inputs: usize, outputs: usize) -> usize {
 
 /// Words of an actor section: the control word's line pair and two records.
 pub(crate) fn actor_words(inputs: usize, outputs: usize) -> usize {
-    WORDS_A_PAIR + 2 * record_words(inputs, outputs)
+    CONTROL_WORDS + 2 * record_words(inputs, outputs)
 }
 
 /// Words of one buffer of a cell, padded so that the two share no line.
@@ -202,7 +212,7 @@ pub fn credit_section(link: &str) -> Section {
 /// The supervisor's orders to one partition.
 #[must_use]
 pub fn command_section(partition: &str) -> Section {
-    section(SectionKind::Command, partition, LINE_PAIR)
+    section(SectionKind::Command, partition, command_word::COUNT * 8)
 }
 
 /// The one-way latencies of a stamped link, as counts in fixed buckets.

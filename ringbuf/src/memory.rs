@@ -5,7 +5,8 @@
 //!
 //! Invariants
 //! - `base .. base + len` stays mapped, at the same address, until the last `Arc<Memory>` is dropped; every view holds one.
-//! - A read-only span is never written: views that store ([`Words`]) can only be made of a writable one.
+//! - A read-only span is never written: [`Words::new`] refuses it, and where the crate itself makes words over any span
+//!   (`Words::any`), the end that holds them only loads; a stray store would fault.
 //! - Words are only ever accessed as atomics; payload bytes follow the ring's protocol (`slots.rs`).
 
 #![allow(
@@ -87,6 +88,10 @@ impl Memory {
     /// # Errors
     ///
     /// What `mmap` says, and `InvalidInput` if `len` is zero.
+    ///
+    /// # Panics
+    ///
+    /// Never: the kernel maps nothing at address zero unless asked to.
     pub fn map(file: &File, len: usize, access: Access) -> io::Result<Self> {
         if len == 0 {
             return Err(io::Error::new(
@@ -126,7 +131,7 @@ impl Memory {
     fn range(&self, offset: usize, len: usize, align: usize) -> Result<NonNull<u8>, RangeError> {
         let fits = offset
             .checked_add(len)
-            .is_some_and(|end| end <= self.len && offset % align == 0);
+            .is_some_and(|end| end <= self.len && offset.is_multiple_of(align));
         if !fits {
             return Err(RangeError {
                 offset,

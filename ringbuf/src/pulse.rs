@@ -9,7 +9,7 @@
 //! The owner alone writes; all stores are relaxed and none is a decision: the supervisor judges by the beat and by the
 //! kernel. A crash leaves the last values.
 
-use crate::layout::{credit_word, pulse_word};
+use crate::layout::{command_word, pulse_word};
 use crate::memory::{PeerWords, RangeError, Words};
 use crate::region::{Region, SectionEntry};
 use crate::word::Ordering;
@@ -186,8 +186,6 @@ pub struct Command(Words);
 #[derive(Clone, Debug)]
 pub struct CommandView(PeerWords);
 
-const COMMAND_WORDS: usize = credit_word::COUNT / 2;
-
 impl Command {
     /// A command section of the supervisor's own region.
     ///
@@ -195,12 +193,14 @@ impl Command {
     ///
     /// [`RangeError`] if it is too small.
     pub fn new(own: &Region, section: &SectionEntry) -> Result<Self, RangeError> {
-        Words::new(own.memory(), section.offset, COMMAND_WORDS).map(Self)
+        Words::new(own.memory(), section.offset, command_word::COUNT).map(Self)
     }
 
     /// Gives an order. The partition's doorbell is due afterwards.
     pub fn give(&self, order: Order) {
-        self.0.at(0).store(order as u64, Ordering::Release);
+        self.0
+            .at(command_word::ORDER)
+            .store(order as u64, Ordering::Release);
     }
 }
 
@@ -211,14 +211,14 @@ impl CommandView {
     ///
     /// [`RangeError`] if it is too small.
     pub fn new(supervisor: &Region, section: &SectionEntry) -> Result<Self, RangeError> {
-        PeerWords::new(supervisor.memory(), section.offset, COMMAND_WORDS).map(Self)
+        PeerWords::new(supervisor.memory(), section.offset, command_word::COUNT).map(Self)
     }
 
     /// The order in force.
     #[inline]
     #[must_use]
     pub fn order(&self) -> Order {
-        match self.0.load(0, Ordering::Acquire) {
+        match self.0.load(command_word::ORDER, Ordering::Acquire) {
             0 => Order::Run,
             1 => Order::Drain,
             _ => Order::Stop,

@@ -12,18 +12,18 @@ pub(crate) trait Word {
 }
 
 impl Word for AtomicU64 {
-    #[inline(always)]
+    #[inline]
     fn load(&self, order: Ordering) -> u64 {
         AtomicU64::load(self, order)
     }
-    #[inline(always)]
+    #[inline]
     fn store(&self, value: u64, order: Ordering) {
         AtomicU64::store(self, value, order);
     }
 }
 
 /// The standard fence.
-#[inline(always)]
+#[inline]
 pub(crate) fn fence(order: Ordering) {
     std::sync::atomic::fence(order);
 }

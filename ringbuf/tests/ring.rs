@@ -87,14 +87,14 @@ fn stream<const WORDS: usize>(
 ) {
     let (mut tx, mut rx) = ring::<[u64; WORDS]>(capacity);
     let producer = thread::spawn(move || {
-        let mut sent = 0;
-        while sent < messages {
-            match send(&mut tx, sent, messages) {
+        let mut place = 0;
+        while place < messages {
+            match send(&mut tx, place, messages) {
                 // There may be fewer cores than threads.
                 0 => thread::yield_now(),
-                more => sent += more,
+                more => place += more,
             }
-            assert_eq!(tx.sent(), sent);
+            assert_eq!(tx.sent(), place);
         }
     });
     let mut received = 0;

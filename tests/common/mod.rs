@@ -9,31 +9,31 @@ use airssys_rt::prelude::*;
 use airssys_rt::{Report, RunError, Running, TopologyBuilder};
 
 /// Set by a test's launching process for itself and whatever it starts: all of them come to the same bus names.
-pub const RUN: &str = "AIRSSYS_TEST_RUN";
+pub(crate) const RUN: &str = "AIRSSYS_TEST_RUN";
 
 /// Only a test that hangs meets it; no outcome depends on it.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A bus name for `tag` that no other run of the tests has.
-pub fn bus_name(tag: &str) -> String {
+pub(crate) fn bus_name(tag: &str) -> String {
     let run = std::env::var(RUN).unwrap_or_else(|_| std::process::id().to_string());
     format!("{tag}-{run}")
 }
 
 /// Where the regions of a bus lie.
-pub fn bus_path(bus: &str) -> PathBuf {
+pub(crate) fn bus_path(bus: &str) -> PathBuf {
     let uid = rustix::process::getuid().as_raw();
     PathBuf::from(format!("/dev/shm/airssys-{uid}/{bus}"))
 }
 
 /// Nothing of the bus is left.
-pub fn assert_no_trace(bus: &str) {
+pub(crate) fn assert_no_trace(bus: &str) {
     let path = bus_path(bus);
     assert!(!path.exists(), "{} was left behind", path.display());
 }
 
 /// Looks until it is so: for what no event tells.
-pub fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is_so() {
         assert!(since.elapsed() < PATIENCE, "waited in vain: {what}");
@@ -42,7 +42,7 @@ pub fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// Runs `work` on a thread of its own, and fails the test if it doesn't come back.
-pub fn patiently<R: Send + 'static>(what: &str, work: impl FnOnce() -> R + Send + 'static) -> R {
+pub(crate) fn patiently<R: Send + 'static>(what: &str, work: impl FnOnce() -> R + Send + 'static) -> R {
     let (send, received) = mpsc::channel();
     let worker = thread::spawn(move || {
         let _ = send.send(work());
@@ -60,19 +60,20 @@ pub fn patiently<R: Send + 'static>(what: &str, work: impl FnOnce() -> R + Send 
 }
 
 /// Waits for the end of a bus.
-pub fn join(running: Running) -> Result<Report, RunError> {
+pub(crate) fn join(running: Running) -> Result<Report, RunError> {
     patiently("the bus", move || running.join())
 }
 
 /// What travels: numbered, and with a value that its number gives away.
 #[message]
-pub struct Item {
-    pub seq: u64,
-    pub value: u64,
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) seq: u64,
+    pub(crate) value: u64,
 }
 
 impl Item {
-    pub fn new(seq: u64) -> Self {
+    pub(crate) fn new(seq: u64) -> Self {
         Self {
             seq,
             value: seq.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5bd1_e995,
@@ -83,18 +84,18 @@ impl Item {
 /// What a checking actor has seen, committed with each step.
 #[message]
 #[derive(Debug, PartialEq, Eq)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// The number of the next message.
-    pub next: u64,
+    pub(crate) next: u64,
     /// Sum of the values.
-    pub sum: u64,
+    pub(crate) sum: u64,
     /// Messages that were lost, repeated, out of order or torn.
-    pub wrong: u64,
+    pub(crate) wrong: u64,
 }
 
 impl Seen {
     /// What remains of the messages `0..total`, each seen once and in order.
-    pub fn of(total: u64) -> Self {
+    pub(crate) fn of(total: u64) -> Self {
         let mut seen = Self {
             next: 0,
             sum: 0,
@@ -106,7 +107,7 @@ impl Seen {
         seen
     }
 
-    pub fn note(&mut self, item: &Item) {
+    pub(crate) fn note(&mut self, item: &Item) {
         let expected = Item::new(self.next);
         self.wrong += u64::from(item.seq != expected.seq || item.value != expected.value);
         self.next = item.seq + 1;
@@ -115,10 +116,10 @@ impl Seen {
 }
 
 /// Sends the items `0..total`, `batch` in a step, and is done.
-pub struct Source {
-    pub out: Sender<Item>,
-    pub total: u64,
-    pub batch: u64,
+pub(crate) struct Source {
+    pub(crate) out: Sender<Item>,
+    pub(crate) total: u64,
+    pub(crate) batch: u64,
 }
 
 impl Actor for Source {
@@ -135,11 +136,11 @@ impl Actor for Source {
 }
 
 /// Hands items on, up to `batch` in a step, and checks them.
-pub struct Relay {
-    pub input: Receiver<Item>,
-    pub out: Sender<Item>,
-    pub seen: Durable<Seen>,
-    pub batch: usize,
+pub(crate) struct Relay {
+    pub(crate) input: Receiver<Item>,
+    pub(crate) out: Sender<Item>,
+    pub(crate) seen: Durable<Seen>,
+    pub(crate) batch: usize,
 }
 
 impl Actor for Relay {
@@ -157,10 +158,10 @@ impl Actor for Relay {
 }
 
 /// Checks items, up to `batch` in a step.
-pub struct Sink {
-    pub input: Receiver<Item>,
-    pub seen: Durable<Seen>,
-    pub batch: usize,
+pub(crate) struct Sink {
+    pub(crate) input: Receiver<Item>,
+    pub(crate) seen: Durable<Seen>,
+    pub(crate) batch: usize,
 }
 
 impl Actor for Sink {
@@ -177,7 +178,7 @@ impl Actor for Sink {
 }
 
 /// Partitions `source`, `relay` and `sink` around the links `first` and `second`.
-pub fn three_stages(plan: &mut TopologyBuilder, capacity: u64, total: u64, batch: u64) {
+pub(crate) fn three_stages(plan: &mut TopologyBuilder, capacity: u64, total: u64, batch: u64) {
     let (first_out, first_in) = plan.link::<Item>("first", capacity);
     let (second_out, second_in) = plan.link::<Item>("second", capacity);
     plan.partition("source")

@@ -323,19 +323,19 @@ fn one_failure_more_than_allowed_ends_it_and_leaves_it_for_a_look() {
 fn a_stop_between_two_lives_is_no_longer_than_one_recovery() {
     let bus = bus_name("between");
     let mut plan = falling(&bus, Restart::permanent(), u64::MAX);
-    // The second death without progress waits for an hour.
+    // The restart after the second death without progress, the third in all, waits for an hour.
     let hour = Duration::from_secs(3_600);
     plan.backoff(hour, hour);
     let running = plan.build().unwrap().launch(Launch::Threads).unwrap();
     let monitor = running.monitor();
-    await_that("the second death", || {
+    await_that("the third death", || {
         let falling = &monitor.partitions()[0];
-        falling.restarts == 2 && falling.pid.is_none()
+        falling.restarts == 3 && falling.pid.is_none()
     });
     running.stop();
     let report = join(running).unwrap();
-    // The third life only recovers.
-    assert_eq!(report.partitions[0].incarnations, 3);
+    // The fourth life only recovers.
+    assert_eq!(report.partitions[0].incarnations, 4);
     assert_eq!(report.partitions[0].last_cause, Some(Cause::Stopped));
     assert_eq!(monitor.read("sink", "seen").unwrap(), Some(Seen::of(10)));
     assert_no_trace(&bus);

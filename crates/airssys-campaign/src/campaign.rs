@@ -21,7 +21,7 @@ const ORDERS: [First; 2] = [First::Middle, First::Peers];
 
 /// How much is done beyond judging the memory after each instruction. Each figure is "every so manieth"; 1 for all.
 ///
-/// The time it takes is that of single-stepping, 3 to 30 us an instruction: to kill for real, a life is led anew up to the
+/// The time it takes is that of single-stepping: to kill for real, a life is led anew up to the
 /// instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
@@ -56,7 +56,7 @@ pub struct Tally {
 pub struct Caught {
     /// What was done.
     pub tally: Tally,
-    /// Judgements that found a promise broken.
+    /// Promises found broken, in judgements and on the way to them.
     pub violations: usize,
     /// Where the first one was, and what it found.
     pub first: Option<String>,

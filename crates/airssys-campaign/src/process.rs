@@ -114,8 +114,15 @@ impl Child {
             WaitStatus::Stopped(_, signal) => return Ok(News::Stopped(signal)),
             WaitStatus::Exited(_, code) => End::Exited(code),
             WaitStatus::Signaled(_, signal, _) => End::Signaled(signal),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else was asked for")]
-            other => return Err(Failure::broken("waiting for a child", format!("{other:?}"))),
+            other @ (WaitStatus::PtraceEvent(..)
+            | WaitStatus::PtraceSyscall(_)
+            | WaitStatus::Continued(_)
+            | WaitStatus::StillAlive) => {
+                return Err(Failure::broken(
+                    "waiting for a child",
+                    format!("{other:?}, expected a stop or its end"),
+                ));
+            }
         };
         self.reaped = true;
         Ok(News::Ended(end))

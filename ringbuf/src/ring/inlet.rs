@@ -171,13 +171,14 @@ impl<S: Storage> Inlet<S> {
         self.storage.sender_close().load(Ordering::Acquire) == self.cursor.get() + 1
     }
 
-    /// Whether a message lies at the cursor, without counting as a look of the step.
-    pub(crate) fn has_message(&self) -> bool {
-        let next = self.cursor.get() + 1;
-        self.storage
-            .sequence(self.cursor.get())
-            .load(Ordering::Acquire)
-            == next
+    /// The first position from `from` on at which no message lies.
+    pub(crate) fn ready_from(&self, from: u64) -> u64 {
+        let end = self.committed.get() + self.storage.capacity();
+        (from..end)
+            .find(|&position| {
+                self.storage.sequence(position).load(Ordering::Acquire) != position + 1
+            })
+            .unwrap_or(end)
     }
 
     /// Whether this step met its limit of messages.

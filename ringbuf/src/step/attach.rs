@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::latency::{BUCKETS, Latencies};
-use crate::layout::{RingShape, actor_words, cell_buffer_words};
+use crate::layout::{CELLS_MAX, RingShape, actor_words, cell_buffer_words};
 use crate::memory::{Access, RangeError, Words};
 use crate::message::Message;
 use crate::region::{OpenError, Region, SectionEntry, SectionKind};
@@ -15,6 +15,7 @@ use crate::ring::outlet::Outlet;
 use crate::schema;
 use crate::slots::MappedRing;
 use crate::step::cell::{AnyCell, CellState, Durable};
+use crate::step::claims::Claimed;
 use crate::step::core::{CellPort, Gate, StepCore};
 use crate::step::mistake;
 use crate::step::ports::{InPort, OutPort, Receiver, Sender};
@@ -50,6 +51,21 @@ pub enum AttachError {
         /// Both sides.
         difference: String,
     },
+    /// It is attached already in this process: a second set of ports would race with the first.
+    #[error(
+        "{kind:?} `{name}` of region `{region}` is attached already in this process; drop that one first"
+    )]
+    Attached {
+        /// The region's owner.
+        region: String,
+        /// What kind of section.
+        kind: SectionKind,
+        /// Its name.
+        name: String,
+    },
+    /// More cells than a record has bits for.
+    #[error("actor `{0}` has more than 64 durable cells; join some of them into one")]
+    TooManyCells(String),
     /// The region is mapped read-only.
     #[error("region `{0}` is mapped read-only: only its own partition attaches actors to it")]
     ReadOnly(String),
@@ -88,6 +104,21 @@ fn section_of<'a>(
         ));
     }
     Ok(entry)
+}
+
+/// Takes a section for this process, or says that it is taken.
+fn claim(region: &Region, kind: SectionKind, name: &str) -> Result<Claimed, AttachError> {
+    let claimed = Claimed::new(region, kind, name).map_err(|error| AttachError::Section {
+        region: region.owner().to_owned(),
+        kind,
+        name: name.to_owned(),
+        problem: error.to_string(),
+    })?;
+    claimed.ok_or_else(|| AttachError::Attached {
+        region: region.owner().to_owned(),
+        kind,
+        name: name.to_owned(),
+    })
 }
 
 fn check_schema<T: Message>(entry: &SectionEntry) -> Result<(), AttachError> {
@@ -200,6 +231,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 inputs: Vec::new(),
                 outputs: Vec::new(),
                 cells: Vec::new(),
+                claims: vec![claim(own, SectionKind::Actor, actor)?],
             },
         })
     }
@@ -220,13 +252,15 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
     ) -> Result<Sender<T>, AttachError> {
         let index = self.core.outputs.len();
         let ring = ring_of::<T>(self.own, receiver, link)?;
-        let port = self.add_output(link, ring);
+        let port = self.add_output(link, ring)?;
         Ok(Sender::new(port, Rc::clone(&self.core.gate), index))
     }
 
-    fn add_output(&mut self, link: &str, ring: MappedRing) -> Rc<OutPort> {
+    fn add_output(&mut self, link: &str, ring: MappedRing) -> Result<Rc<OutPort>, AttachError> {
         let index = self.core.outputs.len();
         assert!(index < self.core.records.outputs(), "an output too many");
+        let claimed = claim(self.own, SectionKind::Ring, link)?;
+        self.core.claims.push(claimed);
         let sent = self
             .core
             .records
@@ -239,7 +273,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             held: Cell::new(false),
         });
         self.core.outputs.push(Rc::clone(&port));
-        port
+        Ok(port)
     }
 
     /// The next incoming end: `link`, sent in the region `sender`.
@@ -263,6 +297,8 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
     fn add_input(&mut self, link: &str, ring: MappedRing) -> Result<Rc<InPort>, AttachError> {
         let index = self.core.inputs.len();
         assert!(index < self.core.records.inputs(), "an input too many");
+        let claimed = claim(self.own, SectionKind::Credit, link)?;
+        self.core.claims.push(claimed);
         let received = self
             .core
             .records
@@ -300,7 +336,12 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 "a durable cell is at most 4 KiB: a commit copies all of it"
             );
         }
+        if self.core.cells.len() == CELLS_MAX {
+            return Err(AttachError::TooManyCells(self.actor.clone()));
+        }
         let name = format!("{}/{cell}", self.actor);
+        let claimed = claim(self.own, SectionKind::Cell, &name)?;
+        self.core.claims.push(claimed);
         let words = 2 * cell_buffer_words(size_of::<S>());
         let entry = section_of(self.own, SectionKind::Cell, &name, words * 8)?;
         check_schema::<S>(entry)?;
@@ -377,7 +418,7 @@ pub fn recover(
     }
     for end in outputs {
         let ring = ring_between(own, end.peer, end.link, end.payload)?;
-        attach.add_output(end.link, ring);
+        attach.add_output(end.link, ring)?;
     }
     Ok(attach.finish().is_done())
 }

@@ -53,6 +53,7 @@ impl<S: Message> Durable<S> {
     /// # Panics
     ///
     /// If a mutable borrow of it was leaked.
+    #[must_use]
     #[inline]
     pub fn borrow(&self) -> Ref<'_, S> {
         self.cell.value.borrow()

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::layout::cell_buffer_words;
 use crate::memory::Words;
 use crate::step::cell::{AnyCell, Buffer};
+use crate::step::claims::Claimed;
 use crate::step::mistake;
 use crate::step::ports::{InPort, OutPort};
 use crate::step::record::{Control, Records};
@@ -122,6 +123,8 @@ pub struct StepCore<const MISTAKE: u8 = { mistake::NONE }> {
     pub(crate) inputs: Vec<Rc<InPort>>,
     pub(crate) outputs: Vec<Rc<OutPort>>,
     pub(crate) cells: Vec<CellPort>,
+    /// What no other core of this process may attach while this one lives.
+    pub(crate) claims: Vec<Claimed>,
 }
 
 impl<const MISTAKE: u8> std::fmt::Debug for StepCore<MISTAKE> {
@@ -182,9 +185,13 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             Verdict::Abort => false,
         };
         let checked = self.check(refused);
-        if checked.is_err() || !commit {
+        if let Err(error) = checked {
             self.abort();
-            checked?;
+            self.shut();
+            return Err(error);
+        }
+        if !commit {
+            self.abort();
         }
         let mut outcome = Outcome {
             committed: commit,

@@ -24,6 +24,7 @@
 
 mod attach;
 mod cell;
+mod claims;
 mod core;
 #[doc(hidden)]
 pub mod mistake;

@@ -5,7 +5,7 @@
 //! to try again.
 
 use crate::latency::{self, BUCKETS, BucketCount};
-use crate::layout::{actor_words, cell_buffer_words};
+use crate::layout::{CELLS_MAX, actor_words, cell_buffer_words};
 use crate::memory::{PeerWords, RangeError, Words};
 use crate::message::Message;
 use crate::region::{OpenError, Region, SectionKind};
@@ -23,6 +23,18 @@ pub enum ObserveError {
     /// The region has no such section.
     #[error(transparent)]
     Region(#[from] OpenError),
+    /// The actor has other ends in the region.
+    #[error(
+        "actor `{actor}`: its records take {found} bytes in the region, {expected} with the ends asked for"
+    )]
+    Ends {
+        /// The actor.
+        actor: String,
+        /// Bytes in the region.
+        found: usize,
+        /// Bytes for these ends.
+        expected: usize,
+    },
     /// A section is smaller than what it should hold.
     #[error("region `{region}`: {problem}")]
     Section {
@@ -69,7 +81,14 @@ fn records_of(
     outputs: usize,
 ) -> Result<Records, ObserveError> {
     let entry = region.section(SectionKind::Actor, actor)?;
-    debug_assert!(entry.len >= actor_words(inputs, outputs) * 8);
+    let len = actor_words(inputs, outputs) * 8;
+    if entry.len < len {
+        return Err(ObserveError::Ends {
+            actor: actor.to_owned(),
+            found: entry.len,
+            expected: len,
+        });
+    }
     Records::new(region.memory(), entry.offset, inputs, outputs).map_err(|problem| {
         ObserveError::Section {
             region: region.owner().to_owned(),
@@ -155,7 +174,7 @@ pub fn read_cell<S: Message>(
             return None;
         }
         let bits = records.cell_bits(control.active).load(Ordering::Relaxed);
-        let first = (bits >> index & 1) as usize * buffer;
+        let first = (bits >> (index % CELLS_MAX) & 1) as usize * buffer;
         let mut value = S::zeroed();
         Buffer {
             words: &words,

@@ -62,6 +62,8 @@ pub(crate) struct InPort {
     pub(crate) inlet: Inlet<MappedRing>,
     pub(crate) latencies: Option<Latencies>,
     close_seen: Cell<bool>,
+    /// Below this every message has been seen by a look.
+    looked_to: Cell<u64>,
 }
 
 impl InPort {
@@ -75,6 +77,7 @@ impl InPort {
             inlet,
             latencies,
             close_seen: Cell::new(false),
+            looked_to: Cell::new(0),
         }
     }
 
@@ -86,8 +89,13 @@ impl InPort {
         }
     }
 
+    /// Whether something came that no look has seen yet. A message that the author left where it is, waiting for another
+    /// link's, is none: else the partition would never park.
     pub(crate) fn has_news(&self) -> bool {
-        self.inlet.has_message() || (!self.close_seen.get() && self.inlet.is_closed())
+        let from = self.looked_to.get().max(self.inlet.cursor());
+        let to = self.inlet.ready_from(from);
+        self.looked_to.set(to);
+        to > from || (!self.close_seen.get() && self.inlet.is_closed())
     }
 
     pub(crate) fn impossible(&self, found: u64) -> StepError {

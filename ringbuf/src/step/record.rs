@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::layout::{actor_words, record_word, record_words};
+use crate::layout::{CONTROL_WORDS, actor_words, record_word, record_words};
 use crate::memory::{Memory, RangeError, Words};
 use crate::word::{AtomicU64, Ordering};
 
@@ -65,9 +65,8 @@ impl Records {
 
     #[inline]
     fn word(&self, record: usize, index: usize) -> &AtomicU64 {
-        let first = actor_words(0, 0) - 2 * record_words(0, 0);
-        self.words
-            .at(first + record * record_words(self.inputs, self.outputs) + index)
+        let first = CONTROL_WORDS + record * record_words(self.inputs, self.outputs);
+        self.words.at(first + index)
     }
 
     #[inline]
