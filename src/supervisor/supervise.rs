@@ -13,9 +13,8 @@ use tokio::sync::mpsc;
 use crate::partition::view::{BusView, pulse};
 use crate::partition::{Life, PartitionError, bells};
 use crate::supervisor::cause::Cause;
-use crate::supervisor::decide::{Backoff, Consequence, Intensity, consequence};
+use crate::supervisor::decide::{Backoff, Intensity};
 use crate::supervisor::lives::{Alive, End, LaunchMode, Lives};
-use crate::supervisor::report::{Level, say};
 use crate::supervisor::status::StatusBoard;
 use crate::supervisor::watch::Watch;
 use crate::topology::model::{Plan, WaitKind};
@@ -87,12 +86,12 @@ pub(super) struct Slot {
     pub(super) kill_at_ns: Option<u64>,
     /// When the life before died; `None` once this one has made its first step.
     pub(super) died_at_ns: Option<u64>,
-    killed_at_ns: Option<u64>,
+    pub(super) killed_at_ns: Option<u64>,
     /// Beats when a drain was ordered.
     pub(super) beats_at_drain: u64,
-    steps_at_birth: u64,
-    last_rites: bool,
-    backoff: Backoff,
+    pub(super) steps_at_birth: u64,
+    pub(super) last_rites: bool,
+    pub(super) backoff: Backoff,
 }
 
 /// What the supervisor's thread is made of.
@@ -103,14 +102,14 @@ pub(crate) struct Supervisor {
     pub(super) slots: Vec<Slot>,
     pub(super) stage: Stage,
     pub(super) outcome: Outcome,
-    intensity: Intensity,
+    pub(super) intensity: Intensity,
     lives: Lives,
     pub(super) status: Arc<StatusBoard>,
-    directory: PathBuf,
+    pub(super) directory: PathBuf,
     boot_id: [u8; 16],
     auto: WaitKind,
     started: Option<std::sync::mpsc::Sender<Result<(), StartFailure>>>,
-    failed_start: Option<StartFailure>,
+    pub(super) failed_start: Option<StartFailure>,
     ends: mpsc::UnboundedReceiver<(usize, u64, End)>,
     commands: mpsc::UnboundedReceiver<Command>,
 }
@@ -245,154 +244,6 @@ impl Supervisor {
         });
     }
 
-    async fn on_end(&mut self, partition: usize, incarnation: u64, end: &End) {
-        let slot = &self.slots[partition];
-        if slot.incarnation != incarnation {
-            return;
-        }
-        let cause = match end {
-            _ if slot.killed_as_hung => Cause::Hung,
-            End::Thread(cause) => cause.clone(),
-            End::Process(status) => {
-                let stopping = slot.watch.as_ref().is_some_and(Watch::is_stopping);
-                Cause::of_process(*status, stopping, self.is_done(partition))
-            }
-        };
-        // A short life may have ended between two looks: its pulse still tells how far it came.
-        if let Some(at_ns) = slot.watch.as_ref().and_then(Watch::unseen_first_step) {
-            self.recovered(partition, at_ns);
-        }
-        self.on_death(partition, cause).await;
-    }
-
-    /// A life is over and reaped, or could not begin.
-    async fn on_death(&mut self, partition: usize, cause: Cause) {
-        let now_ns = monotonic_ns();
-        let slot = &mut self.slots[partition];
-        let had_run = slot.watch.as_ref().is_some_and(Watch::has_run);
-        slot.alive = None;
-        slot.watch = None;
-        slot.kill_at_ns = None;
-        let killed_at_ns = slot.killed_at_ns.take();
-        if cause.is_abnormal() {
-            slot.died_at_ns
-                .get_or_insert(killed_at_ns.unwrap_or(now_ns));
-        }
-        self.status.update(partition, |status| {
-            status.pid = None;
-            status.last_cause = Some(cause.clone());
-        });
-        if self.slots[partition].last_rites {
-            self.end_of(partition, &cause).await;
-            return;
-        }
-        match self.stage {
-            Stage::Stopping(_) if cause.is_abnormal() => {
-                self.say_death(partition, &cause, "the topology stops");
-                self.begin(partition, true).await;
-            }
-            Stage::Stopping(_) => self.end_of(partition, &cause).await,
-            Stage::Starting(index)
-                if index == partition && !had_run && !cause.is_signal() && cause.is_abnormal() =>
-            {
-                self.fail_start(partition, &cause).await;
-            }
-            Stage::Starting(_) | Stage::Running | Stage::Draining { .. } => {
-                self.decide(partition, &cause, now_ns).await;
-            }
-        }
-    }
-
-    async fn decide(&mut self, partition: usize, cause: &Cause, now_ns: u64) {
-        let restart = self.plan.partitions[partition].restart;
-        match consequence(restart.kind(), cause) {
-            Consequence::Ended => self.end_of(partition, cause).await,
-            Consequence::LastRites => {
-                self.say_death(partition, cause, &format!("{restart}: not restarted"));
-                self.begin(partition, true).await;
-            }
-            Consequence::Escalate => {
-                self.say_death(partition, cause, "a restart would meet the same");
-                self.escalate(partition, &format!("{cause}")).await;
-            }
-            Consequence::Restart => self.restart(partition, cause, now_ns).await,
-        }
-    }
-
-    async fn restart(&mut self, partition: usize, cause: &Cause, now_ns: u64) {
-        let failures = self.intensity.count(now_ns);
-        let (most, period) = (self.plan.intensity, self.plan.period);
-        if self.intensity.is_exceeded_by(failures) {
-            self.say_death(partition, cause, "one failure too many");
-            let why =
-                format!("{failures} failures within {period:?}, {most} allowed; the last: {cause}");
-            self.escalate(partition, &why).await;
-            return;
-        }
-        let progressed = self.steps_of(partition) > self.slots[partition].steps_at_birth;
-        let delay = self.slots[partition].backoff.delay(progressed);
-        let when = if delay.is_zero() {
-            "at once".to_owned()
-        } else {
-            format!("in {delay:?}: no step was committed since the start before")
-        };
-        self.say_death(
-            partition,
-            cause,
-            &format!("restart {failures} of at most {most} in {period:?}, {when}"),
-        );
-        self.status.update(partition, |status| status.restarts += 1);
-        if delay.is_zero() {
-            self.begin(partition, false).await;
-        } else {
-            self.slots[partition].due_ns = Some(now_ns + delay.as_nanos() as u64);
-        }
-    }
-
-    fn say_death(&self, partition: usize, cause: &Cause, then: &str) {
-        say(
-            Level::Warn,
-            format_args!(
-                "{}/{} #{}: {cause}; {then}",
-                self.plan.bus,
-                self.plan.partitions[partition].name,
-                self.slots[partition].incarnation
-            ),
-        );
-    }
-
-    pub(super) async fn escalate(&mut self, partition: usize, why: &str) {
-        let name = &self.plan.partitions[partition].name;
-        say(
-            Level::Error,
-            format_args!(
-                "{}: gives up because of `{name}`: {why}; stops everything and leaves the bus in {} for a look",
-                self.plan.bus,
-                self.directory.display()
-            ),
-        );
-        self.outcome = Outcome::Escalated(format!("partition `{name}`: {why}"));
-        self.give_up(partition).await;
-    }
-
-    async fn fail_start(&mut self, partition: usize, cause: &Cause) {
-        self.failed_start = Some(StartFailure {
-            partition: self.plan.partitions[partition].name.clone(),
-            cause: cause.to_string(),
-        });
-        self.give_up(partition).await;
-    }
-
-    /// Stops everything else in reverse order; `partition` is dead already and gets its last rites.
-    async fn give_up(&mut self, partition: usize) {
-        self.stop_in_reverse().await;
-        // If a stop was under way, it may have waited for this one.
-        self.go_on_stopping().await;
-        if !self.slots[partition].ended {
-            Box::pin(self.begin(partition, true)).await;
-        }
-    }
-
     async fn on_command(&mut self, command: &Command) {
         match command {
             Command::Stop => self.drain(monotonic_ns()).await,
@@ -420,23 +271,6 @@ impl Supervisor {
         }
     }
 
-    /// The partition will not live again.
-    async fn end_of(&mut self, partition: usize, cause: &Cause) {
-        self.slots[partition].ended = true;
-        if self.slots[partition].last_rites && cause.is_abnormal() {
-            self.say_death(
-                partition,
-                cause,
-                "its recovery failed: what it had committed last may not have been shown",
-            );
-        }
-        if let Stage::Starting(index) = self.stage
-            && index == partition
-        {
-            Box::pin(self.start_next()).await;
-        }
-        self.go_on_stopping().await;
-    }
 }
 
 impl Slot {

@@ -1,0 +1,181 @@
+//! What a death leads to: a restart, a backoff, last rites, or the end of everything.
+//!
+//! A partition that will not live again gets one more life that only recovers: a kill between a commit and what follows it
+//! would leave messages unshown.
+
+use airssys_ringbuf::clock::monotonic_ns;
+
+use crate::supervisor::cause::Cause;
+use crate::supervisor::decide::{Consequence, consequence};
+use crate::supervisor::lives::End;
+use crate::supervisor::report::{Level, say};
+use crate::supervisor::supervise::{Outcome, Stage, StartFailure, Supervisor};
+use crate::supervisor::watch::Watch;
+
+impl Supervisor {
+    pub(super) async fn on_end(&mut self, partition: usize, incarnation: u64, end: &End) {
+        let slot = &self.slots[partition];
+        if slot.incarnation != incarnation {
+            return;
+        }
+        let cause = match end {
+            _ if slot.killed_as_hung => Cause::Hung,
+            End::Thread(cause) => cause.clone(),
+            End::Process(status) => {
+                let stopping = slot.watch.as_ref().is_some_and(Watch::is_stopping);
+                Cause::of_process(*status, stopping, self.is_done(partition))
+            }
+        };
+        // A short life may have ended between two looks: its pulse still tells how far it came.
+        if let Some(at_ns) = slot.watch.as_ref().and_then(Watch::unseen_first_step) {
+            self.recovered(partition, at_ns);
+        }
+        self.on_death(partition, cause).await;
+    }
+
+    /// A life is over and reaped, or could not begin.
+    pub(super) async fn on_death(&mut self, partition: usize, cause: Cause) {
+        let now_ns = monotonic_ns();
+        let slot = &mut self.slots[partition];
+        let had_run = slot.watch.as_ref().is_some_and(Watch::has_run);
+        slot.alive = None;
+        slot.watch = None;
+        slot.kill_at_ns = None;
+        let killed_at_ns = slot.killed_at_ns.take();
+        if cause.is_abnormal() {
+            slot.died_at_ns
+                .get_or_insert(killed_at_ns.unwrap_or(now_ns));
+        }
+        self.status.update(partition, |status| {
+            status.pid = None;
+            status.last_cause = Some(cause.clone());
+        });
+        if self.slots[partition].last_rites {
+            self.end_of(partition, &cause).await;
+            return;
+        }
+        match self.stage {
+            Stage::Stopping(_) if cause.is_abnormal() => {
+                self.say_death(partition, &cause, "the topology stops");
+                self.begin(partition, true).await;
+            }
+            Stage::Stopping(_) => self.end_of(partition, &cause).await,
+            Stage::Starting(index)
+                if index == partition && !had_run && !cause.is_signal() && cause.is_abnormal() =>
+            {
+                self.fail_start(partition, &cause).await;
+            }
+            Stage::Starting(_) | Stage::Running | Stage::Draining { .. } => {
+                self.decide(partition, &cause, now_ns).await;
+            }
+        }
+    }
+
+    async fn decide(&mut self, partition: usize, cause: &Cause, now_ns: u64) {
+        let restart = self.plan.partitions[partition].restart;
+        match consequence(restart.kind(), cause) {
+            Consequence::Ended => self.end_of(partition, cause).await,
+            Consequence::LastRites => {
+                self.say_death(partition, cause, &format!("{restart}: not restarted"));
+                self.begin(partition, true).await;
+            }
+            Consequence::Escalate => {
+                self.say_death(partition, cause, "a restart would meet the same");
+                self.escalate(partition, &format!("{cause}")).await;
+            }
+            Consequence::Restart => self.restart(partition, cause, now_ns).await,
+        }
+    }
+
+    async fn restart(&mut self, partition: usize, cause: &Cause, now_ns: u64) {
+        let failures = self.intensity.count(now_ns);
+        let (most, period) = (self.plan.intensity, self.plan.period);
+        if self.intensity.is_exceeded_by(failures) {
+            self.say_death(partition, cause, "one failure too many");
+            let why =
+                format!("{failures} failures within {period:?}, {most} allowed; the last: {cause}");
+            self.escalate(partition, &why).await;
+            return;
+        }
+        let progressed = self.steps_of(partition) > self.slots[partition].steps_at_birth;
+        let delay = self.slots[partition].backoff.delay(progressed);
+        let when = if delay.is_zero() {
+            "at once".to_owned()
+        } else {
+            format!("in {delay:?}: no step was committed since the start before")
+        };
+        self.say_death(
+            partition,
+            cause,
+            &format!("restart {failures} of at most {most} in {period:?}, {when}"),
+        );
+        self.status.update(partition, |status| status.restarts += 1);
+        if delay.is_zero() {
+            self.begin(partition, false).await;
+        } else {
+            self.slots[partition].due_ns = Some(now_ns + delay.as_nanos() as u64);
+        }
+    }
+
+    fn say_death(&self, partition: usize, cause: &Cause, then: &str) {
+        say(
+            Level::Warn,
+            format_args!(
+                "{}/{} #{}: {cause}; {then}",
+                self.plan.bus,
+                self.plan.partitions[partition].name,
+                self.slots[partition].incarnation
+            ),
+        );
+    }
+
+    pub(super) async fn escalate(&mut self, partition: usize, why: &str) {
+        let name = &self.plan.partitions[partition].name;
+        say(
+            Level::Error,
+            format_args!(
+                "{}: gives up because of `{name}`: {why}; stops everything and leaves the bus in {} for a look",
+                self.plan.bus,
+                self.directory.display()
+            ),
+        );
+        self.outcome = Outcome::Escalated(format!("partition `{name}`: {why}"));
+        self.give_up(partition).await;
+    }
+
+    async fn fail_start(&mut self, partition: usize, cause: &Cause) {
+        self.failed_start = Some(StartFailure {
+            partition: self.plan.partitions[partition].name.clone(),
+            cause: cause.to_string(),
+        });
+        self.give_up(partition).await;
+    }
+
+    /// Stops everything else in reverse order; `partition` is dead already and gets its last rites.
+    async fn give_up(&mut self, partition: usize) {
+        self.stop_in_reverse().await;
+        // If a stop was under way, it may have waited for this one.
+        self.go_on_stopping().await;
+        if !self.slots[partition].ended {
+            Box::pin(self.begin(partition, true)).await;
+        }
+    }
+
+    /// The partition will not live again.
+    pub(super) async fn end_of(&mut self, partition: usize, cause: &Cause) {
+        self.slots[partition].ended = true;
+        if self.slots[partition].last_rites && cause.is_abnormal() {
+            self.say_death(
+                partition,
+                cause,
+                "its recovery failed: what it had committed last may not have been shown",
+            );
+        }
+        if let Stage::Starting(index) = self.stage
+            && index == partition
+        {
+            Box::pin(self.start_next()).await;
+        }
+        self.go_on_stopping().await;
+    }
+}
