@@ -12,13 +12,16 @@ use std::time::Instant;
 
 use airssys_rt::ringbuf::{Producer, Ring};
 
-const NUMBERS: u64 = 20_000_000;
+const NUMBERS: u32 = 20_000_000;
 
 /// Sends 0, 1, 2 and so on, in place.
 fn produce(mut numbers: Producer<u64>) {
     let mut fruitless = 0;
-    while numbers.sent() < NUMBERS {
+    loop {
         let number = numbers.sent();
+        if number == u64::from(NUMBERS) {
+            return; // the producer is dropped, which closes the ring
+        }
         if let Some(mut slot) = numbers.claim() {
             *slot = number;
             slot.publish(); // the consumer sees it from here on
@@ -28,7 +31,7 @@ fn produce(mut numbers: Producer<u64>) {
             wait(fruitless);
         }
     }
-} // the producer is dropped, which closes the ring
+}
 
 /// Waiting is the caller's choice: here it spins for some microseconds, then lets others have the core.
 fn wait(fruitless: u32) {
@@ -58,7 +61,8 @@ fn main() {
         .join()
         .expect("the producer has no reason to panic");
 
-    assert_eq!((rx.received(), sum), (NUMBERS, NUMBERS * (NUMBERS - 1) / 2));
-    let rate = NUMBERS as f64 / took.as_secs_f64() / 1e6;
+    let count = u64::from(NUMBERS);
+    assert_eq!((rx.received(), sum), (count, count * (count - 1) / 2));
+    let rate = f64::from(NUMBERS) / took.as_secs_f64() / 1e6;
     println!("{NUMBERS} numbers, the sum is right: {rate:.1} million a second");
 }

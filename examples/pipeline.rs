@@ -12,6 +12,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "an example talks to its user")]
 
+use std::time::Duration;
+
 use airssys_rt::monotonic_ns;
 use airssys_rt::prelude::*;
 use clap::Parser;
@@ -56,8 +58,9 @@ impl Actor for Source {
             return Ok(Step::Done);
         }
         let elapsed_ns = monotonic_ns() - self.began_ns.get();
-        if elapsed_ns.saturating_mul(self.rate) >= number.saturating_mul(1_000_000_000) {
-            let value = (number as f64).sin();
+        let is_due = elapsed_ns.saturating_mul(self.rate) >= number.saturating_mul(1_000_000_000);
+        if is_due || self.rate == 0 {
+            let value = f64::from(number as u32).sin();
             self.samples.send(Sample { number, value })?;
         }
         Ok(Step::Busy) // a schedule to keep: it doesn't sleep
@@ -139,11 +142,11 @@ fn main() -> Result<(), airssys_rt::Error> {
     let report = running.join()?;
     println!("latency in us     p50      p90      p99    p99.9      max   messages");
     for link in &report.links {
-        let histogram = monitor.latency(&link.name)?;
-        let us = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
+        let latencies = monitor.latency(&link.name)?;
         print!("{:<12}", link.name);
         for quantile in [0.5, 0.9, 0.99, 0.999, 1.0] {
-            print!(" {:>8.1}", us(quantile));
+            let latency = Duration::from_nanos(latencies.value_at_quantile(quantile));
+            print!(" {:>8.1}", latency.as_secs_f64() * 1e6);
         }
         println!(" {:>10}", link.received);
     }

@@ -30,7 +30,7 @@ impl Actor for Feed {
         let mut slot = self.ticks.claim()?; // no room: the step is run again when there is
         *slot = Tick {
             seq,
-            price: 100.0 + (seq % 100) as f64 / 100.0,
+            price: 100.0 + f64::from((seq % 100) as u32) / 100.0,
         };
         slot.publish(); // seen by the receiver when this step commits
         Ok(Step::Busy)

@@ -46,13 +46,8 @@ pub enum Launch {
 #[non_exhaustive]
 pub enum LaunchError {
     /// Cores.
-    #[error("topology `{topology}`: {source}")]
-    Cores {
-        /// The topology.
-        topology: String,
-        /// What is wrong with them.
-        source: CoreError,
-    },
+    #[error(transparent)]
+    Cores(#[from] CoreError),
     /// Memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -148,11 +143,7 @@ fn refuse_inside_a_partition(plan: &Plan) -> Result<(), LaunchError> {
 
 /// What this machine has to offer, against what the topology asks for.
 fn check(plan: &Plan) -> Result<(), LaunchError> {
-    let cores = |source| LaunchError::Cores {
-        topology: plan.name.clone(),
-        source,
-    };
-    check_core_map(plan, &HostCores::of_this_thread().map_err(cores)?).map_err(cores)?;
+    check_core_map(plan, &HostCores::of_this_thread()?)?;
     let root = BusDirectory::usual_path(&plan.bus);
     Ok(check_memory(&plan.bus, MemoryBill::of(plan).total, &root)?)
 }

@@ -25,10 +25,10 @@ impl Killer {
                 if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
-                let victim = (random.fraction() * partitions.len() as f64) as usize;
+                let victim = random.next() % partitions.len() as u64;
                 // One that is being restarted just now has nothing to kill.
                 monitor
-                    .kill(&partitions[victim].name)
+                    .kill(&partitions[victim as usize].name)
                     .expect("the name is the bus's own");
             }
         });
@@ -49,7 +49,7 @@ impl Drop for Killer {
     }
 }
 
-/// SplitMix64: small, and good enough to choose victims.
+/// `SplitMix64`: small, and good enough to choose victims.
 struct Random(u64);
 
 impl Random {
@@ -62,6 +62,6 @@ impl Random {
 
     /// In `0.0..1.0`.
     fn fraction(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+        f64::from((self.next() >> 32) as u32) / (f64::from(u32::MAX) + 1.0)
     }
 }

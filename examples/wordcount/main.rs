@@ -13,6 +13,10 @@
 //! the machine don't allow the run; 130, interrupted.
 
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "rates and times for a reader's eye"
+)]
 
 mod actors;
 mod arguments;
@@ -37,6 +41,7 @@ use crate::arguments::Arguments;
 use crate::failure::Failure;
 use crate::killer::Killer;
 use crate::progress::Progress;
+use crate::source::Source;
 use crate::summary::{Summary, Verdict};
 
 const INTERRUPTED: u8 = 130;
@@ -52,7 +57,10 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     airssys_rt::enter(|| plan::topology(arguments))?; // in a partition's process: runs it and never returns
 
-    let size = source::check(&arguments.file())?;
+    let file = arguments.file();
+    let size = Source::open(&file)
+        .map_err(|trouble| trouble.of(&file))?
+        .size;
     hush(arguments);
     let running = plan::topology(arguments)?.launch(arguments.launch())?;
     let launched_at = Instant::now();
@@ -69,7 +77,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let report = joined?;
     let (place, totals) = results(&monitor)?;
     if let Some(trouble) = place.trouble() {
-        return Err(trouble.of(&arguments.file()).into());
+        return Err(trouble.of(&file).into());
     }
     let verdict = if report.stopped {
         Verdict::Interrupted

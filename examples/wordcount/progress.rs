@@ -12,20 +12,13 @@ use crate::actors::Totals;
 const REDRAW_EVERY: Duration = Duration::from_millis(100);
 
 const BAR: &str = "{msg:8} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
-/// For a file whose size isn't known.
-const COUNT: &str = "{msg:8} {spinner} {bytes}, {bytes_per_sec}";
-
-/// A bar over `bytes`, 0 for not known; a hidden one unless somebody is watching.
+/// A bar over `bytes`; a hidden one unless somebody is watching.
 pub(crate) fn bar(bytes: u64, watched: bool, what: &'static str) -> ProgressBar {
     if !watched {
         return ProgressBar::hidden();
     }
-    let (bar, template) = match bytes {
-        0 => (ProgressBar::new_spinner(), COUNT),
-        bytes => (ProgressBar::new(bytes), BAR),
-    };
-    let style = ProgressStyle::with_template(template).expect("a constant that is a template");
-    bar.with_style(style).with_message(what)
+    let style = ProgressStyle::with_template(BAR).expect("a constant that is a template");
+    ProgressBar::new(bytes).with_style(style).with_message(what)
 }
 
 /// A thread that moves a bar until it is dropped.

@@ -26,6 +26,8 @@ pub(crate) enum Trouble {
     Refused(i32),
     /// It is something else, or has become so.
     NotAFile(&'static str),
+    /// It has no size and yet content: every look at it may find something else.
+    MadeUp,
     /// It ended before the size that it had.
     Shrunk { found: u64, expected: u64 },
 }
@@ -57,6 +59,10 @@ impl fmt::Display for Trouble {
                 f,
                 "it is {found}; a regular file is needed, since a restarted reader reads it again"
             ),
+            Self::MadeUp => f.write_str(
+                "its size is 0 and yet there is something in it, as in files that the kernel makes up while they are read; \
+                 copy it and count the copy",
+            ),
             Self::Shrunk { found, expected } => write!(
                 f,
                 "it ended at byte {found} and had {expected} bytes when the count began; run again when nobody changes it"
@@ -69,7 +75,7 @@ impl fmt::Display for Trouble {
 #[derive(Debug)]
 pub(crate) struct Source {
     file: File,
-    /// Bytes, as the file system says: 0 also for files that the kernel makes up while they are read.
+    /// Bytes.
     pub(crate) size: u64,
 }
 
@@ -84,7 +90,12 @@ impl Source {
         let metadata = file.metadata()?;
         refuse_others(&metadata)?;
         let size = metadata.len();
-        Ok(Self { file, size })
+        let source = Self { file, size };
+        // Some that can be opened can't be read.
+        match source.read_at(&mut [0], 0)? {
+            1 if size == 0 => Err(Trouble::MadeUp),
+            _ => Ok(source),
+        }
     }
 
     /// Reads at `offset` until `buffer` is full or the file ends, and returns how many bytes.
@@ -101,16 +112,6 @@ impl Source {
         }
         Ok(filled)
     }
-}
-
-/// Whether the file can be counted; its size.
-pub(crate) fn check(path: &Path) -> Result<u64, SourceError> {
-    let checked = Source::open(path).and_then(|source| {
-        // Some that can be opened can't be read.
-        source.read_at(&mut [0], 0)?;
-        Ok(source.size)
-    });
-    checked.map_err(|trouble| trouble.of(path))
 }
 
 fn refuse_others(metadata: &Metadata) -> Result<(), Trouble> {

@@ -15,9 +15,9 @@ pub(crate) fn count_alone(
     watched: bool,
 ) -> Result<Expected, SourceError> {
     let counted = Source::open(path).and_then(|source| {
-        let bar = bar(place.size * place.repeat, watched, "checking");
+        let bar = bar(place.bytes(), watched, "checking");
         let mut expected = Expected::default();
-        for _ in 0..place.repeat {
+        while expected.bytes < place.bytes() {
             expected.add(&source, place.size)?;
             bar.set_position(expected.bytes);
         }
@@ -40,7 +40,7 @@ pub(crate) struct Expected {
 impl Expected {
     /// Adds the first `size` bytes of the file.
     fn add(&mut self, source: &Source, size: u64) -> Result<(), Trouble> {
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = [0; 16 * 1024];
         let mut offset = 0;
         while offset < size {
             let wanted = buffer.len().min((size - offset) as usize);

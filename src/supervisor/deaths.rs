@@ -67,6 +67,10 @@ impl Supervisor {
             }
             Stage::Starting(_) | Stage::Running | Stage::Draining { .. } => {
                 self.decide(partition, &cause, now_ns).await;
+                if had_run {
+                    // It started, though no look came in time to see it: the next one's start doesn't wait for its backoff.
+                    self.started(partition).await;
+                }
             }
         }
     }
@@ -171,11 +175,7 @@ impl Supervisor {
                 "its recovery failed: what it had committed last may not have been shown",
             );
         }
-        if let Stage::Starting(index) = self.stage
-            && index == partition
-        {
-            Box::pin(self.start_next()).await;
-        }
+        self.started(partition).await;
         self.go_on_stopping().await;
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::supervisor::report::{Level, Ms, say};
-use crate::supervisor::supervise::{Stage, Supervisor};
+use crate::supervisor::supervise::Supervisor;
 use crate::supervisor::watch::{Finding, is_held};
 
 impl Supervisor {
@@ -31,13 +31,7 @@ impl Supervisor {
         watch.forgive(late_ns);
         match watch.look(now_ns, hang_after) {
             Finding::Nothing => {}
-            Finding::Running => {
-                if let Stage::Starting(index) = self.stage
-                    && index == partition
-                {
-                    self.start_next().await;
-                }
-            }
+            Finding::Running => self.started(partition).await,
             Finding::FirstStep(at_ns) => self.recovered(partition, at_ns),
             Finding::Silent(silence) => self.silent(partition, silence, now_ns).await,
         }

@@ -258,13 +258,15 @@ impl Supervisor {
         }
     }
 
-    pub(super) async fn start_next(&mut self) {
-        let Stage::Starting(index) = self.stage else {
-            return;
-        };
-        if index + 1 < self.slots.len() {
-            self.stage = Stage::Starting(index + 1);
-            self.begin(index + 1, false).await;
+    /// `partition` has got as far as its loop, or to its end: if the start waited for it, the next one begins.
+    pub(super) async fn started(&mut self, partition: usize) {
+        match self.stage {
+            Stage::Starting(index) if index == partition => {}
+            Stage::Starting(_) | Stage::Running | Stage::Draining { .. } | Stage::Stopping(_) => return,
+        }
+        if partition + 1 < self.slots.len() {
+            self.stage = Stage::Starting(partition + 1);
+            Box::pin(self.begin(partition + 1, false)).await;
         } else {
             self.stage = Stage::Running;
             self.answer_start();

@@ -124,7 +124,7 @@ fn hang(tag: &str, hang_after: Duration, asked_to_stop: bool) -> String {
         Arc::new(AtomicBool::new(false)),
     );
     let mut plan = Topology::builder(&bus);
-    plan.drain_timeout(Duration::ZERO);
+    plan.drain_timeout(Duration::from_millis(1));
     let (out, input) = plan.link::<Item>("items", 8);
     plan.partition("source").actor("source", out, |out| Source {
         out,

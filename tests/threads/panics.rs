@@ -270,7 +270,7 @@ fn a_port_used_outside_of_a_step_names_its_link() {
             let _ = input.try_recv();
             Last { input, last }
         }),
-        ("durable cell `last`", |input, mut last| {
+        ("durable cell `last/last`", |input, mut last| {
             last.set(1);
             Last { input, last }
         }),

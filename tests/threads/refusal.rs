@@ -424,7 +424,7 @@ fn a_borrow_of_a_cell_that_is_leaked_names_the_cell() {
         });
     let why = give_up(&bus, plan);
     assert!(
-        why.contains("`state`") && why.contains("outlived its step"),
+        why.contains("`clinging/state`") && why.contains("outlived its step"),
         "{why}"
     );
 }

@@ -98,16 +98,12 @@ fn two_partitions_share_a_core_only_if_both_say_so() {
     })
     .launch(Launch::Threads)
     .unwrap_err();
-    let LaunchError::Cores {
-        source:
-            CoreError::Shared {
-                first,
-                second,
-                core: shared,
-                ..
-            },
+    let LaunchError::Cores(CoreError::Shared {
+        first,
+        second,
+        core: shared,
         ..
-    } = &error
+    }) = &error
     else {
         panic!("{error}");
     };
@@ -135,11 +131,7 @@ fn a_core_that_is_not_there_is_refused() {
         partition.core(1_000);
     });
     let error = topology.launch(Launch::Threads).unwrap_err();
-    let LaunchError::Cores {
-        source: CoreError::NotAllowed { partition, .. },
-        ..
-    } = &error
-    else {
+    let LaunchError::Cores(CoreError::NotAllowed { partition, .. }) = &error else {
         panic!("{error}");
     };
     assert_eq!(partition, "a");

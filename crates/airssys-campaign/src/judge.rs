@@ -82,7 +82,7 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
             self.look()?;
             sink.step(u64::MAX)?;
             if middle.is_done() && sink.is_done() && source.is_refused() {
-                return self.check_end(&middle, &sink);
+                return self.check_end(middle, &sink);
             }
         }
         let (middle, sink) = (middle.state(), sink.state());
@@ -177,9 +177,10 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
     }
 
     /// Everything that was taken was answered once, and one more incarnation finds itself done.
-    fn check_end(&mut self, middle: &Middle<MISTAKE>, sink: &Sink) -> Result<(), Failure> {
-        self.check_consistent(middle)?;
+    fn check_end(&mut self, middle: Middle<MISTAKE>, sink: &Sink) -> Result<(), Failure> {
+        self.check_consistent(&middle)?;
         let (state, seen) = (middle.state(), sink.state().seen);
+        drop(middle);
         ensure!(
             state.taken.count == self.life.limit,
             "{} messages consumed, expected {}",

@@ -11,9 +11,9 @@ use airssys_campaign::{Budget, every_instruction};
 fn main() -> ExitCode {
     let began = Instant::now();
     let budget = Budget {
-        kill_stride: 151,
+        kill_stride: 61,
         attach_kill_stride: 20_011,
-        second_life_stride: 3,
+        second_life_stride: 2,
     };
     match every_instruction(budget) {
         Ok(tally) => {

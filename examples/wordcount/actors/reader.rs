@@ -11,17 +11,19 @@ use crate::source::{Source, Trouble};
 const REFUSED: u32 = 1;
 /// Something else has taken the file's place.
 const REPLACED: u32 = 2;
+/// It has no size any more and yet content.
+const MADE_UP: u32 = 3;
 /// The file ended before the size that it had.
-const SHRUNK: u32 = 3;
+const SHRUNK: u32 = 4;
 
 /// Where the reader stands, and what it met there.
 #[message]
 #[derive(Debug, Default)]
 pub(crate) struct Place {
-    /// Bytes of the file, fixed by the first step; by the file's first end if the file system doesn't know. 0: not known.
+    /// Bytes of the file, fixed by the first step: what is written behind them later doesn't count.
     pub(crate) size: u64,
-    /// How often the file is read, fixed by the first step.
-    pub(crate) repeat: u64,
+    /// How often the file is read, fixed by the first step; 0 before it.
+    repeat: u64,
     repetition: u64,
     offset: u64,
     /// What ended the reading, as above; 0 for nothing.
@@ -30,18 +32,29 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    fn begin(&mut self, size: u64, repeat: u64) {
+        self.size = size;
+        self.repeat = repeat;
+        if size == 0 {
+            self.repetition = repeat;
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.offset += count as u64;
+        if self.offset == self.size {
+            self.offset = 0;
+            self.repetition += 1;
+        }
+    }
+
     fn is_end(&self) -> bool {
         self.repetition == self.repeat || self.trouble != 0
     }
 
-    /// The file ends here.
-    fn rewind(&mut self) {
-        self.size = self.offset;
-        self.offset = 0;
-        self.repetition += 1;
-        if self.size == 0 {
-            self.repetition = self.repeat;
-        }
+    /// Bytes in all.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.size.saturating_mul(self.repeat)
     }
 
     /// Ends the reading. A restart would meet the same; so the launching program finds it here when the line has ended in
@@ -50,6 +63,7 @@ impl Place {
         (self.trouble, self.errno) = match trouble {
             Trouble::Refused(errno) => (REFUSED, errno),
             Trouble::NotAFile(_) => (REPLACED, 0),
+            Trouble::MadeUp => (MADE_UP, 0),
             Trouble::Shrunk { .. } => (SHRUNK, 0),
         };
     }
@@ -59,6 +73,7 @@ impl Place {
         match self.trouble {
             0 => None,
             REPLACED => Some(Trouble::NotAFile("no regular file any more")),
+            MADE_UP => Some(Trouble::MadeUp),
             SHRUNK => Some(Trouble::Shrunk {
                 found: self.offset,
                 expected: self.size,
@@ -99,8 +114,7 @@ impl Actor for Reader {
         match &self.source {
             Ok(source) => {
                 if place.repeat == 0 {
-                    place.repeat = self.repeat;
-                    place.size = source.size;
+                    place.begin(source.size, self.repeat);
                 }
                 read_blocks(source, &mut self.blocks, &mut place)?;
             }
@@ -143,22 +157,16 @@ fn read_blocks(
 fn fill(bytes: &mut [u8], source: &Source, place: &mut Place) -> Result<usize, Trouble> {
     let mut filled = 0;
     while filled < bytes.len() && !place.is_end() {
-        let free = bytes.len() - filled;
-        let wanted = match place.size {
-            0 => free,
-            size => free.min((size - place.offset) as usize),
-        };
+        let left = (place.size - place.offset) as usize;
+        let wanted = left.min(bytes.len() - filled);
         let count = source.read_at(&mut bytes[filled..][..wanted], place.offset)?;
-        place.offset += count as u64;
         filled += count;
-        if count < wanted && place.size != 0 {
+        place.advance(count);
+        if count < wanted {
             return Err(Trouble::Shrunk {
                 found: place.offset,
                 expected: place.size,
             });
-        }
-        if count < wanted || place.offset == place.size {
-            place.rewind();
         }
     }
     Ok(filled)

@@ -161,18 +161,27 @@ impl Buffer<'_> {
     }
 
     fn store(&self, bytes: &[u8]) {
-        for (index, chunk) in bytes.chunks(8).enumerate() {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
+        let (words, rest) = bytes.as_chunks::<8>();
+        for (index, word) in words.iter().enumerate() {
             self.word(index)
+                .store(u64::from_ne_bytes(*word), Ordering::Relaxed);
+        }
+        if !rest.is_empty() {
+            let mut word = [0; 8];
+            word[..rest.len()].copy_from_slice(rest);
+            self.word(words.len())
                 .store(u64::from_ne_bytes(word), Ordering::Relaxed);
         }
     }
 
     pub(crate) fn load(&self, bytes: &mut [u8]) {
-        for (index, chunk) in bytes.chunks_mut(8).enumerate() {
-            let word = self.word(index).load(Ordering::Relaxed).to_ne_bytes();
-            chunk.copy_from_slice(&word[..chunk.len()]);
+        let (words, rest) = bytes.as_chunks_mut::<8>();
+        for (index, word) in words.iter_mut().enumerate() {
+            *word = self.word(index).load(Ordering::Relaxed).to_ne_bytes();
+        }
+        if !rest.is_empty() {
+            let word = self.word(words.len()).load(Ordering::Relaxed);
+            rest.copy_from_slice(&word.to_ne_bytes()[..rest.len()]);
         }
     }
 }

@@ -41,7 +41,9 @@ impl Claimed {
             kind: kind as u32,
             name: name.to_owned(),
         };
-        Ok(claims().insert(claim.clone()).then_some(Self(claim)))
+        let fresh = claims().insert(claim.clone());
+        // Made only now, and only if it is ours: its drop takes the lock and gives the claim up.
+        Ok(fresh.then(|| Self(claim)))
     }
 }
 
