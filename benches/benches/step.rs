@@ -2,6 +2,7 @@
 //! many messages a step handles, over two threads.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::cast_precision_loss, reason = "figures with three digits")]
 
 use std::time::{Duration, Instant};
 

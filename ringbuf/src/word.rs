@@ -1,6 +1,6 @@
 //! The one door to the atomics.
 //!
-//! The ring's and the parking protocol's code is generic over [`Word`], so that the same lines run over words in mapped
+//! The ring's and the parking protocol's code is generic over `Word`, so that the same lines run over words in mapped
 //! memory and over loom's modelled ones.
 
 pub use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};

@@ -41,7 +41,7 @@ impl Cause {
             }
             ExitStatus::Exited(code) => Self::Exit(code),
             ExitStatus::Signaled { .. } => Self::Signal(status),
-            _ => Self::Unknown,
+            ExitStatus::Unknown | _ => Self::Unknown,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::partition::ports::{PortError, PortOpener};
 /// The name under which the supervisor's own region lies in the bus directory; no partition may take it.
 pub(crate) const SUPERVISOR: &str = "supervisor";
 
-/// Which link of a topology: its place in [`Plan::links`].
+/// Which link of a topology: its place among the links, in order of declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub(crate) usize);
 

@@ -42,7 +42,10 @@ pub(crate) fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// Runs `work` on a thread of its own, and fails the test if it doesn't come back.
-pub(crate) fn patiently<R: Send + 'static>(what: &str, work: impl FnOnce() -> R + Send + 'static) -> R {
+pub(crate) fn patiently<R: Send + 'static>(
+    what: &str,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> R {
     let (send, received) = mpsc::channel();
     let worker = thread::spawn(move || {
         let _ = send.send(work());

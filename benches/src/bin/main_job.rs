@@ -7,6 +7,7 @@
 //! ```
 
 #![forbid(unsafe_code)]
+#![allow(clippy::cast_precision_loss, reason = "figures with three digits")]
 #![allow(clippy::print_stdout, reason = "a command that prints its report")]
 
 use std::error::Error;

@@ -1,0 +1,91 @@
+//! The list of cases.
+
+use crate::{endings, failures, family, kills};
+
+/// One test, run by a process of its own.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(),
+    /// Looks at what the case and its partitions wrote to stderr.
+    pub(crate) check_stderr: fn(&str),
+}
+
+const fn case(name: &'static str, run: fn()) -> Case {
+    Case {
+        name,
+        run,
+        check_stderr: |_| {},
+    }
+}
+
+pub(crate) const CASES: &[Case] = &[
+    case(
+        "two_and_three_stages_bring_everything_through",
+        kills::undisturbed,
+    ),
+    case(
+        "seventy_two_kills_amidst_traffic_lose_nothing",
+        kills::amidst_traffic,
+    ),
+    case(
+        "kills_while_everything_drains_lose_nothing",
+        kills::while_draining,
+    ),
+    Case {
+        name: "panics_exits_and_faults_are_restarted_and_reported",
+        run: failures::of_every_kind,
+        check_stderr: failures::every_kind_was_reported,
+    },
+    case(
+        "one_failure_too_many_leaves_the_bus_and_no_process",
+        failures::too_many,
+    ),
+    case("a_stopped_process_is_left_alone", failures::stopped),
+    case("a_hung_process_is_killed_and_restarted", failures::hung),
+    case(
+        "exit_code_70_for_a_step_that_can_not_end",
+        failures::step_too_large,
+    ),
+    case(
+        "exit_code_71_for_a_region_that_is_gone",
+        failures::region_gone,
+    ),
+    Case {
+        name: "exit_code_72_for_another_topology",
+        run: failures::another_topology,
+        check_stderr: failures::both_digests_were_told,
+    },
+    case("exit_code_75_for_an_orphan", failures::orphan),
+    case(
+        "a_program_that_does_not_enter_is_told",
+        family::unentered_case,
+    ),
+    case(
+        "partitions_carry_their_names_in_groups_of_their_own",
+        family::names_and_groups,
+    ),
+    case(
+        "a_grandchild_that_inherits_the_marker_ignores_it",
+        family::grandchild,
+    ),
+    case(
+        "partitions_die_with_their_supervisor",
+        family::dies_with_supervisor,
+    ),
+    case("a_bus_taken_by_another_process_names_it", family::taken),
+    case(
+        "the_first_signal_drains_and_so_it_does_in_a_second_join",
+        endings::drains,
+    ),
+    case("the_second_signal_stops_at_once", endings::stops_at_once),
+    case("dropping_it_reaps_every_process", endings::dropped),
+];
+
+/// What cases start as processes of their own.
+pub(crate) const HELPERS: &[(&str, fn())] = &[
+    ("launch-traffic", family::launch_traffic),
+    ("grandchild", family::be_a_grandchild),
+    ("join-twice", endings::join_twice),
+    ("join-stubborn", endings::join_stubborn),
+    ("orphan", || unreachable!("it has a marker")),
+];
