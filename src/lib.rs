@@ -73,7 +73,7 @@ pub use monitor::{LinkStatus, Monitor, ReadError};
 pub use partition::ports::{PortError, PortOpener};
 pub use running::{Report, RunError, Running};
 pub use supervisor::cause::Cause;
-pub use supervisor::status::PartitionStatus;
+pub use supervisor::status::{PartitionStatus, Recovery};
 pub use topology::{
     CellSpec, Declaration, Ends, Leftover, LinkId, LinkIn, LinkOptions, LinkOut, PartitionBuilder,
     Restart, Topology, TopologyBuilder, TopologyError, Wait, durable, durable_with,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use airssys_rt::Report;
+use airssys_rt::{Recovery, Report};
 use hdrhistogram::Histogram;
 use indicatif::HumanCount;
 use serde_json::{Map, Value, json};
@@ -34,6 +34,28 @@ pub(crate) struct Summary {
     restarts: Vec<(String, u64)>,
     /// In microseconds, from each kill to the end of the next incarnation's first step.
     recoveries_us: Histogram<u64>,
+    /// Where their time went: the median of each part.
+    parts: Recovery,
+}
+
+/// The median of each part by itself.
+fn medians(report: &Report) -> Recovery {
+    let of = |part: fn(&Recovery) -> Duration| {
+        let lives = report.partitions.iter();
+        let mut all: Vec<_> = lives.flat_map(|lives| &lives.recoveries).map(part).collect();
+        all.sort_unstable();
+        all.get(all.len() / 2).copied().unwrap_or_default()
+    };
+    let mut parts = Recovery::default();
+    parts.death = of(|recovery| recovery.death);
+    parts.spawn = of(|recovery| recovery.spawn);
+    parts.start = of(|recovery| recovery.start);
+    parts.first_step = of(|recovery| recovery.first_step);
+    parts
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 impl Summary {
@@ -45,8 +67,8 @@ impl Summary {
     ) -> Self {
         let mut recoveries_us =
             Histogram::new_with_bounds(1, HOUR_US, 3).expect("constant bounds that are in range");
-        for took in report.partitions.iter().flat_map(|lives| &lives.recoveries) {
-            recoveries_us.saturating_record(took.as_micros() as u64);
+        for recovery in report.partitions.iter().flat_map(|lives| &lives.recoveries) {
+            recoveries_us.saturating_record(recovery.total().as_micros() as u64);
         }
         let lives = report.partitions.iter();
         Self {
@@ -59,6 +81,7 @@ impl Summary {
                 .map(|lives| (lives.name.clone(), lives.restarts))
                 .collect(),
             recoveries_us,
+            parts: medians(report),
         }
     }
 
@@ -115,6 +138,12 @@ impl Summary {
             "recovery_p50_ms": self.recovery_ms(0.5),
             "recovery_p99_ms": self.recovery_ms(0.99),
             "recovery_max_ms": self.recovery_ms(1.0),
+            "recovery_parts_p50_ms": self.recovery_ms(0.5).map(|_| json!({
+                "death": ms(self.parts.death),
+                "spawn": ms(self.parts.spawn),
+                "start": ms(self.parts.start),
+                "first_step": ms(self.parts.first_step),
+            })),
             "mb_per_s": self.mb_per_s(),
         })
     }
@@ -156,6 +185,14 @@ impl fmt::Display for Summary {
             writeln!(
                 f,
                 "recovery    p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms"
+            )?;
+            writeln!(
+                f,
+                "of it       death {:.1} ms, spawn {:.1} ms, start {:.1} ms, first step {:.1} ms (each a median)",
+                ms(self.parts.death),
+                ms(self.parts.spawn),
+                ms(self.parts.start),
+                ms(self.parts.first_step)
             )?;
         }
         f.write_str(match self.verdict {

@@ -42,9 +42,12 @@ impl Supervisor {
         let Some(died_at_ns) = slot.died_at_ns.take() else {
             return;
         };
-        let took = Duration::from_nanos(first_step_at_ns.saturating_sub(died_at_ns));
+        let Some(watch) = &slot.watch else {
+            return;
+        };
+        let recovery = watch.recovery(died_at_ns, first_step_at_ns);
         self.status
-            .update(partition, |status| status.recoveries.push(took));
+            .update(partition, |status| status.recovered(recovery));
         say(
             Level::Info,
             format_args!(
@@ -52,7 +55,7 @@ impl Supervisor {
                 self.plan.bus,
                 self.plan.partitions[partition].name,
                 self.slots[partition].incarnation,
-                Ms(took)
+                Ms(recovery.total())
             ),
         );
     }

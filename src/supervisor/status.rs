@@ -1,9 +1,36 @@
 //! What the launching program may ask about its partitions, at any time.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::supervisor::cause::Cause;
+
+/// Recoveries that a status keeps: the latest.
+const RECOVERIES_MAX: usize = 10_000;
+
+/// How long a partition was away after a death, and where the time went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recovery {
+    /// From the death, or from the kill that [`Monitor::kill`](crate::Monitor::kill) sent, until the supervisor began the
+    /// next life: the kernel's work to end a process, the news of it, and the backoff if there was one.
+    pub death: Duration,
+    /// Until that life was spawned.
+    pub spawn: Duration,
+    /// Until it had mapped its regions: the program's own start.
+    pub start: Duration,
+    /// Until its first step had ended: recovery, and making the actors.
+    pub first_step: Duration,
+}
+
+impl Recovery {
+    /// All of it: from the death to the end of the first step.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.death + self.spawn + self.start + self.first_step
+    }
+}
 
 /// One partition's lives so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,12 +44,20 @@ pub struct PartitionStatus {
     pub pid: Option<u32>,
     /// Lives begun after a death.
     pub restarts: u64,
-    /// From each death, or from the kill that [`Monitor::kill`](crate::Monitor::kill) sent, to the end of the first step of
-    /// the life after it. A life that was killed before its first step has none: the one after it is counted from the first
-    /// of these deaths.
-    pub recoveries: Vec<Duration>,
+    /// Each return to work, the latest 10,000. A life that died before its first step has none: the one after it counts
+    /// from the first of these deaths.
+    pub recoveries: VecDeque<Recovery>,
     /// How the last life ended.
     pub last_cause: Option<Cause>,
+}
+
+impl PartitionStatus {
+    pub(crate) fn recovered(&mut self, recovery: Recovery) {
+        if self.recoveries.len() == RECOVERIES_MAX {
+            self.recoveries.pop_front();
+        }
+        self.recoveries.push_back(recovery);
+    }
 }
 
 /// The status of all partitions, shared by the supervisor, which writes it, and the launching program's handles.

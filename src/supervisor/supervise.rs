@@ -203,7 +203,7 @@ impl Supervisor {
 
     /// Begins the next life of `partition`; `last_rites` for one that only recovers.
     pub(super) async fn begin(&mut self, partition: usize, last_rites: bool) {
-        let now_ns = monotonic_ns();
+        let begun_ns = monotonic_ns();
         let steps = self.steps_of(partition);
         let slot = &mut self.slots[partition];
         slot.incarnation += 1;
@@ -220,7 +220,7 @@ impl Supervisor {
             boot_id: self.boot_id,
         };
         match self.lives.begin(life).await {
-            Ok(alive) => self.entered(partition, alive, now_ns),
+            Ok(alive) => self.entered(partition, alive, begun_ns),
             Err(error) => {
                 let cause = Cause::Hopeless(error.to_string());
                 Box::pin(self.on_death(partition, cause)).await;
@@ -228,14 +228,14 @@ impl Supervisor {
         }
     }
 
-    fn entered(&mut self, partition: usize, alive: Alive, now_ns: u64) {
+    fn entered(&mut self, partition: usize, alive: Alive, begun_ns: u64) {
         let region = self.view.partition(partition);
         let slot = &mut self.slots[partition];
         slot.watch = pulse(region)
             .map_err(PartitionError::from)
             .and_then(|section| Ok(PulseView::new(region, section)?))
             .ok()
-            .map(|pulse| Watch::new(pulse, slot.incarnation, now_ns));
+            .map(|pulse| Watch::new(pulse, slot.incarnation, begun_ns, monotonic_ns()));
         let (pid, incarnation) = (alive.pid, slot.incarnation);
         slot.alive = Some(alive);
         self.status.update(partition, |status| {
@@ -262,7 +262,9 @@ impl Supervisor {
     pub(super) async fn started(&mut self, partition: usize) {
         match self.stage {
             Stage::Starting(index) if index == partition => {}
-            Stage::Starting(_) | Stage::Running | Stage::Draining { .. } | Stage::Stopping(_) => return,
+            Stage::Starting(_) | Stage::Running | Stage::Draining { .. } | Stage::Stopping(_) => {
+                return;
+            }
         }
         if partition + 1 < self.slots.len() {
             self.stage = Stage::Starting(partition + 1);
@@ -272,7 +274,6 @@ impl Supervisor {
             self.answer_start();
         }
     }
-
 }
 
 impl Slot {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use airssys_ringbuf::pulse::{Phase, PulseView, Vitals};
 
+use crate::supervisor::status::Recovery;
+
 /// What a look at a life's pulse found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finding {
@@ -22,6 +24,9 @@ pub(super) enum Finding {
 pub(super) struct Watch {
     pulse: PulseView,
     incarnation: u64,
+    /// When the supervisor began to spawn it, and when it had.
+    begun_ns: u64,
+    spawned_ns: u64,
     beats: u64,
     /// When the beats last changed, by the supervisor's clock.
     beat_at_ns: u64,
@@ -30,12 +35,14 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(pulse: PulseView, incarnation: u64, now_ns: u64) -> Self {
+    pub(super) fn new(pulse: PulseView, incarnation: u64, begun_ns: u64, spawned_ns: u64) -> Self {
         Self {
             pulse,
             incarnation,
+            begun_ns,
+            spawned_ns,
             beats: 0,
-            beat_at_ns: now_ns,
+            beat_at_ns: spawned_ns,
             running: false,
             stepped: false,
         }
@@ -62,6 +69,19 @@ impl Watch {
         let vitals = self.vitals();
         let unseen = !self.stepped && self.is_own(&vitals) && vitals.first_step_at_ns != 0;
         unseen.then_some(vitals.first_step_at_ns)
+    }
+
+    /// What lay between a death and the end of this life's first step.
+    pub(super) fn recovery(&self, died_at_ns: u64, first_step_at_ns: u64) -> Recovery {
+        let between = |from: u64, to: u64| Duration::from_nanos(to.saturating_sub(from));
+        // A thread may write before its spawner gets on.
+        let started_ns = self.vitals().started_at_ns.max(self.spawned_ns);
+        Recovery {
+            death: between(died_at_ns, self.begun_ns),
+            spawn: between(self.begun_ns, self.spawned_ns),
+            start: between(self.spawned_ns, started_ns),
+            first_step: between(started_ns, first_step_at_ns),
+        }
     }
 
     fn is_own(&self, vitals: &Vitals) -> bool {

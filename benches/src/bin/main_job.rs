@@ -139,7 +139,7 @@ fn rate_of(result: &Value) -> f64 {
 /// One seed, with as many repetitions as it takes to get the kills in.
 fn run_with_kills(wordcount: &Path, path: &str, seed: u64) -> Result<Value> {
     let seed = seed.to_string();
-    let mut repeat = 10_u64;
+    let mut repeat = 40_u64;
     loop {
         let times = repeat.to_string();
         let result = run(
@@ -205,6 +205,28 @@ fn render(report: &Value) -> Result<String> {
             run["recovery_max_ms"],
             run["mb_per_s"]
         )?;
+    }
+    writeln!(
+        text,
+        "\nWhere the time of a recovery goes, medians over all seeds:\n\n| part | ms |\n|---|---|"
+    )?;
+    for (part, what) in [
+        (
+            "death",
+            "from the kill until the supervisor begins the next life",
+        ),
+        ("spawn", "`posix_spawn`"),
+        (
+            "start",
+            "exec, dynamic linking, `main`, mapping the regions",
+        ),
+        ("first_step", "recovery, making the actor, the first step"),
+    ] {
+        let runs = report["kills"].as_array().into_iter().flatten();
+        let all: Vec<f64> = runs
+            .filter_map(|run| run["recovery_parts_p50_ms"][part].as_f64())
+            .collect();
+        writeln!(text, "| {what} | {:.2} |", airssys_benches::median(&all))?;
     }
     Ok(text)
 }
