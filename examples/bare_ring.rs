@@ -5,8 +5,9 @@
 //! ```
 
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, reason = "an example talks to its user")]
 
+use std::error::Error;
+use std::io::Write;
 use std::thread;
 use std::time::Instant;
 
@@ -42,8 +43,8 @@ fn wait(fruitless: u32) {
     }
 }
 
-fn main() {
-    let (tx, mut rx) = Ring::<u64>::heap(1024).expect("1024 is a power of two");
+fn main() -> Result<(), Box<dyn Error>> {
+    let (tx, mut rx) = Ring::<u64>::heap(1024)?;
     let began = Instant::now();
     let producer = thread::spawn(move || produce(tx));
 
@@ -64,5 +65,10 @@ fn main() {
     let count = u64::from(NUMBERS);
     assert_eq!((rx.received(), sum), (count, count * (count - 1) / 2));
     let rate = f64::from(NUMBERS) / took.as_secs_f64() / 1e6;
-    println!("{NUMBERS} numbers, the sum is right: {rate:.1} million a second");
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "{NUMBERS} numbers, the sum is right: {rate:.1} million a second"
+    )?;
+    Ok(())
 }

@@ -10,8 +10,10 @@
 //! they wait in the link, and are counted, while a stage has no core. With fewer cores than stages that is most of it.
 
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, reason = "an example talks to its user")]
 
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use airssys_rt::monotonic_ns;
@@ -103,6 +105,7 @@ impl Actor for Sink {
 
 fn pipeline(arguments: &Arguments) -> Result<Topology, TopologyError> {
     let mut plan = Topology::builder("pipeline");
+    plan.leftover(Leftover::Discard); // of a run that was killed
     let stamped = LinkOptions::new(1024).stamped();
     let (samples_out, samples_in) = plan.link_with::<Sample>("samples", stamped);
     let (smoothed_out, smoothed_in) = plan.link_with::<Sample>("smoothed", stamped);
@@ -128,7 +131,15 @@ fn pipeline(arguments: &Arguments) -> Result<Topology, TopologyError> {
     plan.build()
 }
 
-fn main() -> Result<(), airssys_rt::Error> {
+fn main() -> ExitCode {
+    if let Err(error) = run() {
+        eprintln!("pipeline: {error}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     airssys_rt::enter(|| pipeline(&arguments))?; // in a partition's process: runs it and never returns
 
@@ -140,15 +151,19 @@ fn main() -> Result<(), airssys_rt::Error> {
     let running = pipeline(&arguments)?.launch(launch)?;
     let monitor = running.monitor();
     let report = running.join()?;
-    println!("latency in us     p50      p90      p99    p99.9      max   messages");
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "latency in us     p50      p90      p99    p99.9      max   messages"
+    )?;
     for link in &report.links {
         let latencies = monitor.latency(&link.name)?;
-        print!("{:<12}", link.name);
+        write!(out, "{:<12}", link.name)?;
         for quantile in [0.5, 0.9, 0.99, 0.999, 1.0] {
             let latency = Duration::from_nanos(latencies.value_at_quantile(quantile));
-            print!(" {:>8.1}", latency.as_secs_f64() * 1e6);
+            write!(out, " {:>8.1}", latency.as_secs_f64() * 1e6)?;
         }
-        println!(" {:>10}", link.received);
+        writeln!(out, " {:>10}", link.received)?;
     }
     Ok(())
 }

@@ -5,7 +5,10 @@
 //! ```
 
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, reason = "an example talks to its user")]
+
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
 
 use airssys_rt::prelude::*;
 
@@ -54,6 +57,7 @@ impl Actor for Book {
 
 fn quotes() -> Result<Topology, TopologyError> {
     let mut plan = Topology::builder("two-actors");
+    plan.leftover(Leftover::Discard); // of a run that was killed
     let (tick_out, tick_in) = plan.link::<Tick>("ticks", 1024);
     plan.partition("feed")
         .actor("feed", tick_out, |ticks| Feed { ticks });
@@ -65,20 +69,30 @@ fn quotes() -> Result<Topology, TopologyError> {
     plan.build()
 }
 
-fn main() -> Result<(), airssys_rt::Error> {
+fn main() -> ExitCode {
+    if let Err(error) = run() {
+        eprintln!("two_actors: {error}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     airssys_rt::enter(quotes)?; // in a partition's process: runs it and never returns
 
     let running = quotes()?.launch(Launch::Processes)?;
     let monitor = running.monitor();
     let report = running.join()?;
+    let mut out = std::io::stdout().lock();
     for link in &report.links {
-        println!(
+        writeln!(
+            out,
             "{}: {} sent, {} received",
             link.name, link.sent, link.received
-        );
+        )?;
     }
     if let Some(last) = monitor.read::<Tick>("book", "last")? {
-        println!("the last tick: seq {}, price {}", last.seq, last.price);
+        writeln!(out, "the last tick: seq {}, price {}", last.seq, last.price)?;
     }
     Ok(())
 }

@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// The file to count.
     pub(crate) fn file(&self) -> PathBuf {
-        let default = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock");
+        let default = concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE-APACHE");
         self.file.clone().unwrap_or_else(|| default.into())
     }
 

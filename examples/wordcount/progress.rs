@@ -12,6 +12,7 @@ use crate::actors::Totals;
 const REDRAW_EVERY: Duration = Duration::from_millis(100);
 
 const BAR: &str = "{msg:8} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+
 /// A bar over `bytes`; a hidden one unless somebody is watching.
 pub(crate) fn bar(bytes: u64, watched: bool, what: &'static str) -> ProgressBar {
     if !watched {

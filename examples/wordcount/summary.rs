@@ -42,7 +42,10 @@ pub(crate) struct Summary {
 fn medians(report: &Report) -> Recovery {
     let of = |part: fn(&Recovery) -> Duration| {
         let lives = report.partitions.iter();
-        let mut all: Vec<_> = lives.flat_map(|lives| &lives.recoveries).map(part).collect();
+        let mut all: Vec<_> = lives
+            .flat_map(|lives| &lives.recoveries)
+            .map(part)
+            .collect();
         all.sort_unstable();
         all.get(all.len() / 2).copied().unwrap_or_default()
     };

@@ -1,8 +1,11 @@
 //! Signals to the process that waits in `join`, and drops.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
+use airssys_rt::Report;
 use airssys_rt::prelude::*;
-use airssys_rt::{Report, Topology};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
 use crate::child::{Helper, await_end, pid};
 use crate::common::{PATIENCE, assert_no_trace, await_that, patiently};
@@ -20,8 +23,33 @@ fn say_report(report: &Report) {
 fn launch_and_join(topology: &Topology, ready: impl Fn(&airssys_rt::Monitor) -> bool) {
     let running = topology.launch(Launch::Processes).unwrap();
     await_that("traffic", || ready(&running));
-    println!("runs");
+    let joining = rustix::thread::gettid();
+    let speaker = thread::spawn(move || {
+        await_sleep(joining);
+        println!("joins");
+    });
     say_report(&running.join().unwrap());
+    speaker.join().unwrap();
+}
+
+/// How long a thread that waits in `join` is seen to sleep without a break, at the least. Whatever it does on the way
+/// there takes no such time.
+const SLEEP: Duration = Duration::from_millis(50);
+
+/// Waits until the thread sleeps for good: nothing else tells from outside that a signal would meet its `join`.
+fn await_sleep(thread: Pid) {
+    let status = format!("/proc/self/task/{}/status", thread.as_raw_nonzero());
+    let (mut before, mut since) = (String::new(), Instant::now());
+    await_that("a thread's sleep", || {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let field = |name| status.lines().find(|line| line.starts_with(name)).unwrap();
+        let switches = field("voluntary_ctxt_switches:");
+        if !field("State:").contains('S') || switches != before {
+            before = switches.to_owned();
+            since = Instant::now();
+        }
+        since.elapsed() >= SLEEP
+    });
 }
 
 /// Joins two buses, one after the other, and goes on for ever.
@@ -47,7 +75,7 @@ pub(crate) fn join_twice() {
 pub(crate) fn drains() {
     let mut joining = Helper::start("join-twice");
     for signal in [Signal::INT, Signal::TERM] {
-        assert_eq!(joining.line(), "runs");
+        assert_eq!(joining.line(), "joins");
         joining.signal(signal);
         let line = joining.line();
         let words: Vec<&str> = line.split(' ').collect();
@@ -56,9 +84,9 @@ pub(crate) fn drains() {
         };
         assert_eq!(*stopped, "true");
         assert!(received.iter().all(|count| count == sent), "{line}");
-        assert_no_trace(traffic().unwrap().bus());
     }
     assert_eq!(joining.line(), "waits");
+    assert_no_trace(traffic().unwrap().bus());
     // Outside of a join the signal does what it does by default.
     joining.signal(Signal::INT);
     let status = joining.wait();
@@ -77,7 +105,7 @@ pub(crate) fn join_stubborn() {
 
 pub(crate) fn stops_at_once() {
     let mut joining = Helper::start("join-stubborn");
-    assert_eq!(joining.line(), "runs");
+    assert_eq!(joining.line(), "joins");
     joining.signal(Signal::INT);
     joining.await_warning("drains and stops; a second signal stops at once");
     joining.signal(Signal::INT);

@@ -57,9 +57,9 @@ pub(crate) fn run(cases: &[Case]) -> ExitCode {
     };
     let cases: Vec<&Case> = cases.iter().filter(is_wanted).collect();
     if wanted.lists {
-        cases
-            .iter()
-            .for_each(|case| println!("{}: test", case.name));
+        for case in cases {
+            println!("{}: test", case.name);
+        }
         return ExitCode::SUCCESS;
     }
     // Whatever a case leaves behind comes to this process, which sees it then.

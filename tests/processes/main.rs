@@ -4,6 +4,7 @@
 //! case runs in a process of its own, so that it can be watched as a whole: its end, what it says on stderr, and that it
 //! leaves neither a process nor a region.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
 #![allow(clippy::print_stdout, reason = "a test harness talks to its user")]
 

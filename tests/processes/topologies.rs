@@ -190,11 +190,13 @@ pub(crate) fn hanging() -> Result<Topology, TopologyError> {
     let (first_out, first_in) = plan.link::<Item>("first", 16);
     let (second_out, second_in) = plan.link::<Item>("second", 16);
     source(&mut plan, first_out, u64::MAX);
-    plan.partition("hanging").hang_after(HANG_AFTER).actor(
-        "hanging",
-        (first_in, second_out),
-        |(input, out)| Hanging { input, out },
-    );
+    plan.partition("hanging") // Never parked: a sleeper owes no heartbeat.
+        .wait(Wait::spin_then_yield())
+        .hang_after(HANG_AFTER)
+        .actor("hanging", (first_in, second_out), |(input, out)| Hanging {
+            input,
+            out,
+        });
     sink(&mut plan, second_in);
     plan.build()
 }

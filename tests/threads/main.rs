@@ -1,5 +1,6 @@
 //! Topologies that run as threads of this process, through the public API.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
 
 #[path = "../common/mod.rs"]

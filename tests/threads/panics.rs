@@ -35,9 +35,8 @@ impl Trap {
             return;
         }
         let pass = self.passes.fetch_add(1, Ordering::SeqCst) + 1;
-        if pass % self.every == 0 && pass / self.every <= self.falls {
-            panic!("fell at {point:?}");
-        }
+        let falls = pass.is_multiple_of(self.every) && pass / self.every <= self.falls;
+        assert!(!falls, "fell at {point:?}");
     }
 }
 
@@ -91,7 +90,7 @@ impl Actor for Clumsy {
 
 fn fall_and_rise(point: Point, every: u64, falls: u64) {
     const TOTAL: u64 = 2_000;
-    let bus = bus_name(&format!("fall-{}", point as u8));
+    let bus = bus_name(&format!("fall-{}-{every}", point as u8));
     let trap = Arc::new(Trap {
         point,
         every,
@@ -263,9 +262,11 @@ fn in_the_first_lifes_factory_is_a_failed_launch() {
     assert_no_trace(&bus);
 }
 
+type Make = fn(Receiver<u64>, Durable<u64>) -> Last;
+
 #[test]
 fn a_port_used_outside_of_a_step_names_its_link() {
-    let uses: [(&str, fn(Receiver<u64>, Durable<u64>) -> Last); 2] = [
+    let uses: [(&str, Make); 2] = [
         ("link `numbers`", |mut input, last| {
             let _ = input.try_recv();
             Last { input, last }

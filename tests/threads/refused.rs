@@ -57,13 +57,13 @@ fn more_memory_than_there_is_is_refused_before_anything_is_made() {
     plan.partition("a").actor("a", out, |_| Nothing);
     plan.partition("b").actor("b", input, |_| Nothing);
     let error = plan.build().unwrap().launch(Launch::Threads).unwrap_err();
-    let (needed, free) = match &error {
-        LaunchError::Memory(
-            MemoryError::FileSystem { needed, free, .. } | MemoryError::Cgroup { needed, free, .. },
-        ) => (*needed, *free),
-        _ => panic!("{error}"),
+    let LaunchError::Memory(
+        MemoryError::FileSystem { needed, free, .. } | MemoryError::Cgroup { needed, free, .. },
+    ) = &error
+    else {
+        panic!("{error}");
     };
-    assert!(needed > 1 << 44 && free < needed, "{needed} of {free}");
+    assert!(*needed > 1 << 44 && free < needed, "{needed} of {free}");
     let text = error.to_string();
     assert!(
         text.contains("needs 16") && text.contains("in a container"),

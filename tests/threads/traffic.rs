@@ -308,24 +308,24 @@ fn twelve_partitions_get_on_wherever_they_have_to_share_cores() {
 
 #[test]
 fn every_wait_strategy_brings_everything_through() {
-    let waits: [(&str, fn() -> Wait); 4] = [
-        ("auto", Wait::auto),
-        ("yield", Wait::spin_then_yield),
-        ("park", Wait::spin_then_park),
-        ("spin", Wait::spin),
+    let waits = [
+        ("auto", Wait::auto()),
+        ("yield", Wait::spin_then_yield()),
+        ("park", Wait::spin_then_park()),
+        ("spin", Wait::spin()),
     ];
     for (tag, wait) in waits {
         let bus = bus_name(&format!("wait-{tag}"));
         let mut plan = Topology::builder(&bus);
         let (out, input) = plan.link::<Item>("items", 2);
         plan.partition("source")
-            .wait(wait())
+            .wait(wait)
             .actor("source", out, |out| Source {
                 out,
                 total: 2_000,
                 batch: 1,
             });
-        plan.partition("sink").wait(wait()).actor(
+        plan.partition("sink").wait(wait).actor(
             "sink",
             (input, durable("seen")),
             |(input, seen)| Sink {
