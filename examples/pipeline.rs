@@ -133,7 +133,7 @@ fn pipeline(arguments: &Arguments) -> Result<Topology, TopologyError> {
 
 fn main() -> ExitCode {
     if let Err(error) = run() {
-        eprintln!("pipeline: {error}");
+        let _ = writeln!(std::io::stderr(), "pipeline: {error}");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
@@ -148,16 +148,14 @@ fn run() -> Result<(), Box<dyn Error>> {
     } else {
         Launch::Processes
     };
-    let running = pipeline(&arguments)?.launch(launch)?;
-    let monitor = running.monitor();
-    let report = running.join()?;
+    let report = pipeline(&arguments)?.run(launch, |_| ())?;
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
         "latency in us     p50      p90      p99    p99.9      max   messages"
     )?;
     for link in &report.links {
-        let latencies = monitor.latency(&link.name)?;
+        let latencies = report.monitor.latency(&link.name)?;
         write!(out, "{:<12}", link.name)?;
         for quantile in [0.5, 0.9, 0.99, 0.999, 1.0] {
             let latency = Duration::from_nanos(latencies.value_at_quantile(quantile));

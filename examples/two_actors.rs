@@ -71,7 +71,7 @@ fn quotes() -> Result<Topology, TopologyError> {
 
 fn main() -> ExitCode {
     if let Err(error) = run() {
-        eprintln!("two_actors: {error}");
+        let _ = writeln!(std::io::stderr(), "two_actors: {error}");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
@@ -80,9 +80,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     airssys_rt::enter(quotes)?; // in a partition's process: runs it and never returns
 
-    let running = quotes()?.launch(Launch::Processes)?;
-    let monitor = running.monitor();
-    let report = running.join()?;
+    let report = quotes()?.run(Launch::Processes, |_| ())?; // or Launch::Threads
     let mut out = std::io::stdout().lock();
     for link in &report.links {
         writeln!(
@@ -91,7 +89,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             link.name, link.sent, link.received
         )?;
     }
-    if let Some(last) = monitor.read::<Tick>("book", "last")? {
+    if let Some(last) = report.monitor.read::<Tick>("book", "last")? {
         writeln!(out, "the last tick: seq {}, price {}", last.seq, last.price)?;
     }
     Ok(())

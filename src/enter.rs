@@ -4,13 +4,16 @@ use std::fmt;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
+use std::time::Duration;
 
 use airssys_osl::supervise::ChildSetup;
 use airssys_ringbuf::region::boot_id;
 
 use crate::bus::directory::BusDirectory;
 use crate::exit;
+use crate::host::process::{ProcessStat, process_start_time};
 use crate::partition::{Life, live};
+use crate::supervisor::report::{Level, say};
 use crate::topology::Topology;
 use crate::topology::model::{Plan, WaitKind};
 
@@ -21,6 +24,8 @@ pub(crate) struct Marker {
     partition: String,
     incarnation: u64,
     supervisor: u32,
+    /// With the pid it names the supervisor's process and no later one.
+    supervisor_start: u64,
     digest: u64,
     recovery_only: bool,
     auto: WaitKind,
@@ -35,6 +40,7 @@ impl Marker {
             partition: plan.partitions[life.partition].name.clone(),
             incarnation: life.incarnation,
             supervisor: std::process::id(),
+            supervisor_start: process_start_time(),
             digest: plan.digest,
             recovery_only: life.recovery_only,
             auto: life.auto,
@@ -48,16 +54,48 @@ impl Marker {
         if parent == marker.supervisor {
             return Some(marker);
         }
-        if std::path::Path::new(&format!("/proc/{}", marker.supervisor)).exists() {
+        if marker.supervisor_lives() {
             return None;
         }
         // Spawned by a supervisor that has died since: there is nothing to take part in.
-        eprintln!(
-            "airssys: {}/{}: the supervisor, pid {}, died before this partition began",
-            marker.bus, marker.partition, marker.supervisor
+        say(
+            Level::Error,
+            format_args!(
+                "{}/{}: the supervisor, pid {}, died before this partition began",
+                marker.bus, marker.partition, marker.supervisor
+            ),
         );
         std::process::exit(exit::ORPHAN)
     }
+}
+
+/// How often, and how long apart, an orphan looks again whether its supervisor is still dying.
+const LOOKS: u32 = 100;
+const LOOK_INTERVAL: Duration = Duration::from_millis(1);
+
+impl Marker {
+    /// Whether the supervisor lives, though it isn't this process's parent: then the marker was inherited from a partition.
+    ///
+    /// A partition leads a process group of its own, and its own child does as a rule not. So a leader looks for a while:
+    /// its supervisor may have lost its children before it shows as dead.
+    fn supervisor_lives(&self) -> bool {
+        let looks = if rustix::process::getpgrp() == rustix::process::getpid() {
+            LOOKS
+        } else {
+            1
+        };
+        (0..looks).all(|look| {
+            if look > 0 {
+                std::thread::sleep(LOOK_INTERVAL);
+            }
+            is_alive(self.supervisor, self.supervisor_start)
+        })
+    }
+}
+
+/// Whether the process that began at `start` still has a thread that could be anybody's supervisor: a zombie has none.
+fn is_alive(pid: u32, start: u64) -> bool {
+    ProcessStat::of(pid).is_some_and(|stat| stat.start_time == start && !stat.is_dead)
 }
 
 impl fmt::Display for Marker {
@@ -73,8 +111,13 @@ impl fmt::Display for Marker {
         };
         write!(
             f,
-            "{}/{}/{}/{}/{:016x}/{purpose}/{auto}",
-            self.bus, self.partition, self.incarnation, self.supervisor, self.digest
+            "{}/{}/{}/{}/{}/{:016x}/{purpose}/{auto}",
+            self.bus,
+            self.partition,
+            self.incarnation,
+            self.supervisor,
+            self.supervisor_start,
+            self.digest
         )
     }
 }
@@ -93,6 +136,7 @@ impl FromStr for Marker {
             partition,
             incarnation,
             supervisor,
+            start,
             digest,
             purpose,
             auto,
@@ -105,6 +149,7 @@ impl FromStr for Marker {
             partition: partition.to_owned(),
             incarnation: incarnation.parse().map_err(|_| NotAMarker)?,
             supervisor: supervisor.parse().map_err(|_| NotAMarker)?,
+            supervisor_start: start.parse().map_err(|_| NotAMarker)?,
             digest: u64::from_str_radix(digest, 16).map_err(|_| NotAMarker)?,
             recovery_only: purpose == "recover",
             auto: if auto == "park" {
@@ -147,9 +192,12 @@ pub fn enter<E: fmt::Display>(build: impl FnOnce() -> Result<Topology, E>) -> Re
 
 /// Says why on stderr and returns the exit code.
 fn refuse(marker: &Marker, code: i32, why: impl fmt::Display) -> i32 {
-    eprintln!(
-        "airssys: {}/{} #{}: {why}",
-        marker.bus, marker.partition, marker.incarnation
+    say(
+        Level::Error,
+        format_args!(
+            "{}/{} #{}: {why}",
+            marker.bus, marker.partition, marker.incarnation
+        ),
     );
     code
 }
@@ -233,6 +281,7 @@ mod tests {
             partition: "feed-1".to_owned(),
             incarnation: 7,
             supervisor: 4242,
+            supervisor_start: 99,
             digest: 0xabc,
             recovery_only: true,
             auto: WaitKind::SpinThenPark,

@@ -12,16 +12,18 @@ use airssys_ringbuf::pulse::{Identity, Phase, Pulse};
 use airssys_ringbuf::region::{CreateError, OpenError, boot_id};
 use tokio::sync::mpsc;
 
+use crate::Error;
 use crate::bus::BusError;
 use crate::bus::directory::BusDirectory;
 use crate::host::cores::{HostCores, check_core_map, usable_cores};
+use crate::host::process::process_start_time;
 use crate::host::shm::check_memory;
 use crate::host::{CoreError, MemoryError};
 use crate::monitor::Monitor;
 use crate::partition::PartitionError;
-use crate::partition::incarnation::process_start_time;
 use crate::partition::view::{BusView, Party, pulse};
-use crate::running::Running;
+use crate::running::{Report, Running};
+use crate::signals::Signals;
 use crate::supervisor::report::{Level, say};
 use crate::supervisor::status::StatusBoard;
 use crate::supervisor::stop::counts_of;
@@ -106,6 +108,9 @@ impl Topology {
     /// On return every partition's loop runs, started in order of declaration. Dropping the [`Running`] stops them and waits
     /// for their ends.
     ///
+    /// A signal that ends this process between here and [`Running::join`] leaves the bus to the next start; [`run`](Self::run)
+    /// has no such gap.
+    ///
     /// # Errors
     ///
     /// [`LaunchError`]; nothing is left behind then.
@@ -123,10 +128,34 @@ impl Topology {
         match start(plan, mode, &bus) {
             Ok(started) => Ok(started.into_running(bus)),
             Err(error) => {
-                bus.remove()?;
+                if let Err(left) = bus.remove() {
+                    say(Level::Error, format_args!("{left}"));
+                }
                 Err(error)
             }
         }
+    }
+}
+
+impl Topology {
+    /// Launches and joins in one: what most programs do.
+    ///
+    /// `SIGINT` and `SIGTERM` are caught from before the first file is made until after the last is removed, and do what
+    /// [`Running::join`] says. `started` is called once every partition runs, with the handle that is then joined: to take
+    /// its [`Monitor`], or to start threads that use one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Launch`] or [`Error::Run`].
+    pub fn run(&self, launch: Launch, started: impl FnOnce(&Running)) -> Result<Report, Error> {
+        let caught = Signals::catch().map_err(|source| LaunchError::Io {
+            topology: self.name().to_owned(),
+            doing: "catching signals",
+            source,
+        })?;
+        let running = self.launch(launch)?;
+        started(&running);
+        Ok(running.join_catching(&caught)?)
     }
 }
 

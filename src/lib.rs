@@ -40,7 +40,7 @@
 //!
 //! fn main() -> Result<(), airssys_rt::Error> {
 //!     airssys_rt::enter(quotes)?; // in a partition's process: runs it and never returns
-//!     let report = quotes()?.launch(Launch::Processes)?.join()?;
+//!     let report = quotes()?.run(Launch::Processes, |_| ())?;
 //!     println!("{:?}", report.links);
 //!     Ok(())
 //! }
@@ -57,6 +57,7 @@ mod launch;
 mod monitor;
 mod partition;
 mod running;
+mod signals;
 mod supervisor;
 mod topology;
 
@@ -90,8 +91,9 @@ pub mod prelude {
     };
 }
 
-/// Anything that can go wrong between a plan and its end, for a `main` that only hands it on.
-#[derive(Debug, thiserror::Error)]
+/// Anything that can go wrong between a plan and its end, for a `main` that only hands it on: its `Debug` is its message,
+/// since that is what such a `main` prints.
+#[derive(thiserror::Error)]
 #[error(transparent)]
 #[non_exhaustive]
 pub enum Error {
@@ -103,6 +105,12 @@ pub enum Error {
     Run(#[from] RunError),
     /// Something of it could not be read.
     Read(#[from] ReadError),
+}
+
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 /// What the expansion of `#[message]` refers to.

@@ -1,19 +1,15 @@
 //! A running bus, and its end.
 
-use std::io::Read;
 use std::ops::Deref;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use signal_hook::SigId;
-use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::bus::BusError;
 use crate::bus::directory::BusDirectory;
 use crate::monitor::{LinkStatus, Monitor};
+use crate::signals::Signals;
 use crate::supervisor::report::{Level, say};
 use crate::supervisor::status::PartitionStatus;
 use crate::supervisor::{Command, Outcome};
@@ -39,6 +35,8 @@ pub struct Report {
     pub partitions: Vec<PartitionStatus>,
     /// Every link's counts; what a link still holds was never delivered.
     pub links: Vec<LinkStatus>,
+    /// For reading what the actors left: durable cells, latencies.
+    pub monitor: Monitor,
 }
 
 /// A bus did not end well.
@@ -112,17 +110,29 @@ impl Running {
     /// # Errors
     ///
     /// [`RunError`].
-    pub fn join(mut self) -> Result<Report, RunError> {
-        let waited = Signals::new().and_then(|signals| self.wait(&signals));
-        if let Err(source) = waited {
-            self.command(Command::Abort);
-            let _ = self.finish();
-            return Err(RunError::Wait {
-                bus: self.monitor.plan.bus.clone(),
-                source,
-            });
+    pub fn join(self) -> Result<Report, RunError> {
+        match Signals::catch() {
+            Ok(caught) => self.join_catching(&caught),
+            Err(source) => Err(self.abort(source)),
         }
-        self.finish()
+    }
+
+    /// Joins with signals that are caught already, and still are when the bus is gone.
+    pub(crate) fn join_catching(mut self, caught: &Signals) -> Result<Report, RunError> {
+        match self.wait(caught) {
+            Ok(()) => self.finish(),
+            Err(source) => Err(self.abort(source)),
+        }
+    }
+
+    /// Nobody can wait for it: it ends now.
+    fn abort(mut self, source: std::io::Error) -> RunError {
+        self.command(Command::Abort);
+        let _ = self.finish();
+        RunError::Wait {
+            bus: self.monitor.plan.bus.clone(),
+            source,
+        }
     }
 
     fn command(&self, command: Command) {
@@ -136,7 +146,7 @@ impl Running {
         loop {
             let mut watched = [
                 PollFd::new(&self.ended, PollFlags::IN),
-                PollFd::new(&signals.arrived, PollFlags::IN),
+                PollFd::new(signals, PollFlags::IN),
             ];
             match poll(&mut watched, None) {
                 Ok(_) => {}
@@ -171,6 +181,7 @@ impl Running {
             stopped: matches!(outcome, Some(Ok(Outcome::Stopped))),
             partitions: self.monitor.partitions(),
             links: self.monitor.links(),
+            monitor: self.monitor(),
         };
         let Some(bus) = self.bus.take() else {
             return Ok(report);
@@ -216,111 +227,4 @@ impl Drop for Running {
             }
         }
     }
-}
-
-/// `SIGINT` and `SIGTERM` while a `join` waits.
-struct Signals {
-    arrived: UnixStream,
-    ids: Vec<SigId>,
-    _join: Join,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        let (arrived, write) = UnixStream::pair()?;
-        arrived.set_nonblocking(true)?;
-        let mut signals = Self {
-            arrived,
-            ids: Vec::new(),
-            _join: Join::new()?,
-        };
-        for signal in SIGNALS {
-            let id = signal_hook::low_level::pipe::register(signal, write.try_clone()?)?;
-            signals.ids.push(id);
-        }
-        Ok(signals)
-    }
-
-    /// Whether a signal has arrived since the last call.
-    fn take(&self) -> std::io::Result<bool> {
-        let mut bytes = [0; 1];
-        match (&self.arrived).read(&mut bytes) {
-            Ok(count) => Ok(count > 0),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-impl Drop for Signals {
-    fn drop(&mut self) {
-        for id in self.ids.drain(..) {
-            signal_hook::low_level::unregister(id);
-        }
-    }
-}
-
-const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
-
-/// The joins that wait in this process, and what the signals do while none does.
-static JOINS: Mutex<Joins> = Mutex::new(Joins {
-    waiting: 0,
-    idle: None,
-});
-
-struct Joins {
-    waiting: usize,
-    /// True while no join waits: then a signal that nobody handled before the first join does what it does by default.
-    /// Registered once: a handler can't be taken back, and without any action it would swallow the signal.
-    idle: Option<Arc<AtomicBool>>,
-}
-
-impl Joins {
-    fn update(&mut self, waiting: usize) {
-        self.waiting = waiting;
-        if let Some(idle) = &self.idle {
-            idle.store(waiting == 0, Ordering::SeqCst);
-        }
-    }
-}
-
-/// One join that waits.
-struct Join;
-
-impl Join {
-    fn new() -> std::io::Result<Self> {
-        let mut joins = JOINS.lock().unwrap_or_else(PoisonError::into_inner);
-        if joins.idle.is_none() {
-            let idle = Arc::new(AtomicBool::new(false));
-            for signal in SIGNALS
-                .into_iter()
-                .filter(|&signal| does_its_default(signal))
-            {
-                signal_hook::flag::register_conditional_default(signal, Arc::clone(&idle))?;
-            }
-            joins.idle = Some(idle);
-        }
-        let waiting = joins.waiting + 1;
-        joins.update(waiting);
-        Ok(Self)
-    }
-}
-
-impl Drop for Join {
-    fn drop(&mut self) {
-        let mut joins = JOINS.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = joins.waiting - 1;
-        joins.update(waiting);
-    }
-}
-
-/// Whether the signal is neither handled nor ignored by somebody else; yes where `/proc` doesn't say.
-fn does_its_default(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let has = |field: &str| {
-        let mask = status.lines().find_map(|line| line.strip_prefix(field));
-        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-        mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
-    };
-    !has("SigCgt:") && !has("SigIgn:")
 }

@@ -1,6 +1,6 @@
 //! Why a run can't end with a verdict.
 
-use airssys_rt::{LaunchError, ReadError, RunError, TopologyError};
+use airssys_rt::{Error, ReadError, TopologyError};
 
 use crate::source::SourceError;
 
@@ -9,8 +9,7 @@ use crate::source::SourceError;
 pub(crate) enum Failure {
     Source(#[from] SourceError),
     Topology(#[from] TopologyError),
-    Launch(#[from] LaunchError),
-    Run(#[from] RunError),
+    Bus(#[from] Error),
     Read(#[from] ReadError),
     #[error("standard output: {0}")]
     Output(std::io::Error),
@@ -20,8 +19,10 @@ impl Failure {
     /// 2 if the run was refused what it needs, 1 if it went wrong.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Source(_) | Self::Topology(_) | Self::Launch(_) | Self::Output(_) => 2,
-            Self::Run(_) | Self::Read(_) => 1,
+            Self::Source(_) | Self::Topology(_) | Self::Bus(Error::Launch(_)) | Self::Output(_) => {
+                2
+            }
+            Self::Bus(_) | Self::Read(_) => 1,
         }
     }
 }

@@ -29,7 +29,7 @@ mod source;
 mod summary;
 mod verify;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -49,7 +49,8 @@ const INTERRUPTED: u8 = 130;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     run(&arguments).unwrap_or_else(|failure| {
-        eprintln!("wordcount: {failure}");
+        // Where nobody listens the exit code says it.
+        let _ = writeln!(std::io::stderr(), "wordcount: {failure}");
         ExitCode::from(failure.exit_code())
     })
 }
@@ -62,19 +63,20 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         .map_err(|trouble| trouble.of(&file))?
         .size;
     hush(arguments);
-    let running = plan::topology(arguments)?.launch(arguments.launch())?;
-    let launched_at = Instant::now();
-    let monitor = running.monitor();
-    let bytes = size.saturating_mul(arguments.repeat_of(size));
-    let progress = Progress::start(&monitor, bytes, is_watched(arguments));
     let kill_every = arguments.kill_every;
-    let killer = kill_every.map(|every| Killer::start(&monitor, every, arguments.seed));
-
-    let joined = running.join();
-    let elapsed = launched_at.elapsed();
-    drop((killer, progress));
-
+    let bytes = size.saturating_mul(arguments.repeat_of(size));
+    let mut run = None;
+    let joined = plan::topology(arguments)?.run(arguments.launch(), |running| {
+        let monitor = running.monitor();
+        let progress = Progress::start(&monitor, bytes, is_watched(arguments));
+        let killer = kill_every.map(|every| Killer::start(&monitor, every, arguments.seed));
+        run = Some((monitor, Instant::now(), progress, killer));
+    });
+    let ended_at = Instant::now();
     let report = joined?;
+    let (monitor, launched_at, ..) = run.expect("called, since the topology ran");
+    let elapsed = ended_at - launched_at;
+
     let (place, totals) = results(&monitor)?;
     if let Some(trouble) = place.trouble() {
         return Err(trouble.of(&file).into());

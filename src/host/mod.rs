@@ -4,6 +4,7 @@
 
 mod cgroup;
 pub(crate) mod cores;
+pub(crate) mod process;
 pub(crate) mod shm;
 
 pub use cores::{CoreError, PinError};

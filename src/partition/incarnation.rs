@@ -3,10 +3,10 @@
 //! Order of a start: pin, map, lock the region for life, say who we are, recover every actor, wake every peer, make the
 //! actors, run. Recovery comes before anybody's own code: what was committed is shown even if an actor's factory then fails.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use airssys_ringbuf::memory::RangeError;
-use airssys_ringbuf::park::Waker;
+use airssys_ringbuf::park::{Sleeper, Waker};
 use airssys_ringbuf::pulse::{CommandView, Identity, Order, Phase, Pulse};
 use airssys_ringbuf::region::{LockError, OpenError, SectionKind};
 use airssys_ringbuf::step::StepError;
@@ -14,6 +14,7 @@ use airssys_ringbuf::step::StepError;
 use crate::exit;
 use crate::host::PinError;
 use crate::host::cores::pin_current_thread;
+use crate::host::process::process_start_time;
 use crate::partition::bells::{self, BellError};
 use crate::partition::idle::Idle;
 use crate::partition::ports::{PortError, recover};
@@ -96,6 +97,8 @@ pub(crate) fn live(plan: &Plan, life: &Life) -> Result<Ending, PartitionError> {
         incarnation: life.incarnation,
     });
     let waker = bells::waker(plan, &view, life.partition, life.auto)?;
+    // Clears what a life that was killed asleep left, whether or not this one gets as far as sleeping.
+    let sleeper = bells::sleeper(plan, &view, life.partition)?;
     pulse.phase(Phase::Recovering);
     let all_done = recover_all(plan, &view, life.partition)?;
     waker.wake_all();
@@ -107,7 +110,7 @@ pub(crate) fn live(plan: &Plan, life: &Life) -> Result<Ending, PartitionError> {
             Ending::Stopped
         });
     }
-    Turns::new(plan, &view, life, pulse, waker)?.run()
+    Turns::new(plan, &view, life, pulse, (waker, sleeper))?.run()
 }
 
 fn actors(plan: &Plan, partition: usize) -> impl Iterator<Item = ActorId> {
@@ -120,18 +123,6 @@ fn recover_all(plan: &Plan, view: &BusView, partition: usize) -> Result<bool, Pa
         all_done &= recover(plan, view, id)?;
     }
     Ok(all_done)
-}
-
-/// When this process started, in clock ticks since boot; 0 where `/proc` doesn't say.
-pub(crate) fn process_start_time() -> u64 {
-    start_time_of(Path::new("/proc/self/stat")).unwrap_or(0)
-}
-
-fn start_time_of(stat: &Path) -> Option<u64> {
-    let stat = std::fs::read_to_string(stat).ok()?;
-    // The command's name, in parentheses, may hold anything; the fields after it count from the third.
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// The loop of one incarnation.
@@ -153,7 +144,7 @@ impl<'a> Turns<'a> {
         view: &BusView,
         life: &Life,
         pulse: Pulse,
-        waker: Waker,
+        (waker, sleeper): (Waker, Sleeper),
     ) -> Result<Self, PartitionError> {
         let own = &plan.partitions[life.partition];
         let supervisor = view.supervisor();
@@ -167,10 +158,7 @@ impl<'a> Turns<'a> {
             beats: pulse.beats(),
             pulse,
             waker,
-            idle: Idle::new(
-                bells::settled(own.wait.kind(), life.auto),
-                bells::sleeper(plan, view, life.partition)?,
-            ),
+            idle: Idle::new(bells::settled(own.wait.kind(), life.auto), sleeper),
             command: CommandView::new(supervisor, command)?,
             runners,
             stepped: false,

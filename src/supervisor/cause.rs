@@ -20,6 +20,8 @@ pub enum Cause {
     Signal(ExitStatus),
     /// The process exited by itself, with this code.
     Exit(i32),
+    /// The kernel gave no process or thread for it; later it may.
+    NotSpawned(String),
     /// It could not begin, or not go on; a restart would meet the same.
     Hopeless(String),
     /// Its heart stood still and the supervisor killed it.
@@ -71,6 +73,7 @@ impl fmt::Display for Cause {
             Self::Panic(None) => f.write_str("an actor panicked"),
             Self::Signal(status) => write!(f, "{status}"),
             Self::Exit(code) => write!(f, "exited with code {code}"),
+            Self::NotSpawned(why) => write!(f, "could not be spawned: {why}"),
             Self::Hopeless(why) => f.write_str(why),
             Self::Hung => f.write_str("hung, killed by the supervisor"),
             Self::Unknown => f.write_str("died, exit status unknown"),

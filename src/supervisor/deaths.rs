@@ -12,6 +12,9 @@ use crate::supervisor::report::{Level, say};
 use crate::supervisor::supervise::{Outcome, Stage, StartFailure, Supervisor};
 use crate::supervisor::watch::Watch;
 
+/// Times that last rites are tried when they are killed too.
+const RITES_MAX: u32 = 5;
+
 impl Supervisor {
     pub(super) async fn on_end(&mut self, partition: usize, incarnation: u64, end: &End) {
         let slot = &self.slots[partition];
@@ -51,7 +54,12 @@ impl Supervisor {
             status.last_cause = Some(cause.clone());
         });
         if self.slots[partition].last_rites {
-            self.end_of(partition, &cause).await;
+            // It only does again what is safe to do again: a kill of it changes nothing.
+            if cause.is_signal() && self.slots[partition].rites < RITES_MAX {
+                self.begin(partition, true).await;
+            } else {
+                self.end_of(partition, &cause).await;
+            }
             return;
         }
         match self.stage {
@@ -66,7 +74,7 @@ impl Supervisor {
                 self.fail_start(partition, &cause).await;
             }
             Stage::Starting(_) | Stage::Running | Stage::Draining { .. } => {
-                self.decide(partition, &cause, now_ns).await;
+                self.decide(partition, &cause, had_run, now_ns).await;
                 if had_run {
                     // It started, though no look came in time to see it: the next one's start doesn't wait for its backoff.
                     self.started(partition).await;
@@ -75,7 +83,7 @@ impl Supervisor {
         }
     }
 
-    async fn decide(&mut self, partition: usize, cause: &Cause, now_ns: u64) {
+    async fn decide(&mut self, partition: usize, cause: &Cause, had_run: bool, now_ns: u64) {
         let restart = self.plan.partitions[partition].restart;
         match consequence(restart.kind(), cause) {
             Consequence::Ended => self.end_of(partition, cause).await,
@@ -87,11 +95,11 @@ impl Supervisor {
                 self.say_death(partition, cause, "a restart would meet the same");
                 self.escalate(partition, &format!("{cause}")).await;
             }
-            Consequence::Restart => self.restart(partition, cause, now_ns).await,
+            Consequence::Restart => self.restart(partition, cause, had_run, now_ns).await,
         }
     }
 
-    async fn restart(&mut self, partition: usize, cause: &Cause, now_ns: u64) {
+    async fn restart(&mut self, partition: usize, cause: &Cause, had_run: bool, now_ns: u64) {
         let failures = self.intensity.count(now_ns);
         let (most, period) = (self.plan.intensity, self.plan.period);
         if self.intensity.is_exceeded_by(failures) {
@@ -101,8 +109,20 @@ impl Supervisor {
             self.escalate(partition, &why).await;
             return;
         }
-        let progressed = self.steps_of(partition) > self.slots[partition].steps_at_birth;
+        // One that ran and was killed from outside has shown nothing against itself, even if it had nothing to do.
+        let progressed = (cause.is_signal() && had_run)
+            || self.steps_of(partition) > self.slots[partition].steps_at_birth;
         let delay = self.slots[partition].backoff.delay(progressed);
+        let fruitless = self.slots[partition].backoff.fruitless();
+        if fruitless > most.max(1) && !cause.is_signal() {
+            // A hang takes so long that the period alone would never count enough of them.
+            self.say_death(partition, cause, "one fruitless life too many");
+            let why = format!(
+                "{fruitless} lives in a row committed no step, {most} allowed; the last: {cause}"
+            );
+            self.escalate(partition, &why).await;
+            return;
+        }
         let when = if delay.is_zero() {
             "at once".to_owned()
         } else {
@@ -144,6 +164,12 @@ impl Supervisor {
             ),
         );
         self.outcome = Outcome::Escalated(format!("partition `{name}`: {why}"));
+        if self.is_starting() {
+            self.failed_start = Some(StartFailure {
+                partition: name.clone(),
+                cause: why.to_owned(),
+            });
+        }
         self.give_up(partition).await;
     }
 

@@ -59,6 +59,11 @@ impl Backoff {
         }
     }
 
+    /// Lives in a row that committed nothing, up to the last one handed to [`delay`](Self::delay).
+    pub(super) fn fruitless(&self) -> u32 {
+        self.fruitless
+    }
+
     pub(super) fn delay(&mut self, progressed: bool) -> Duration {
         if progressed {
             self.fruitless = 0;
@@ -131,7 +136,9 @@ mod tests {
         let mut backoff = Backoff::new(ms(10), ms(35));
         let fruitless: Vec<_> = (0..5).map(|_| backoff.delay(false)).collect();
         assert_eq!(fruitless, [ms(0), ms(10), ms(20), ms(35), ms(35)]);
+        assert_eq!(backoff.fruitless(), 5);
         assert_eq!(backoff.delay(true), ms(0));
+        assert_eq!(backoff.fruitless(), 0);
         assert_eq!(backoff.delay(false), ms(0));
         assert_eq!(backoff.delay(false), ms(10));
     }

@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ChildStdin;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use airssys_osl::core::context::{ExecutionContext, SecurityContext};
 use airssys_osl::core::result::OSError;
@@ -20,7 +21,11 @@ use tokio::sync::{mpsc, oneshot};
 use crate::enter::Marker;
 use crate::partition::{Ending, Life, PartitionError, live};
 use crate::supervisor::cause::Cause;
+use crate::supervisor::report::{Level, say};
 use crate::topology::model::Plan;
+
+/// How often a child is looked at whose death can't be awaited.
+const REAP_INTERVAL: Duration = Duration::from_millis(1);
 
 /// What a partition is to this bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +72,18 @@ pub(crate) enum SpawnError {
          to be"
     )]
     Argument { index: usize, found: String },
+}
+
+impl SpawnError {
+    /// What a restart's decision makes of it.
+    pub(super) fn cause(&self) -> Cause {
+        match self {
+            Self::Process(_) | Self::Thread(_) | Self::Gate(_) => {
+                Cause::NotSpawned(self.to_string())
+            }
+            Self::Argument { .. } => Cause::Hopeless(self.to_string()),
+        }
+    }
 }
 
 /// Begins lives and reports their ends.
@@ -189,7 +206,10 @@ async fn await_process(
 ) {
     let status = loop {
         let signal = tokio::select! {
-            status = child.wait() => break status.unwrap_or(ExitStatus::Unknown),
+            status = child.wait() => match status {
+                Ok(status) => break status,
+                Err(error) => break end_unwatched(&mut child, &error).await,
+            },
             Some(signal) = requests.recv() => signal,
         };
         // Refused only when it is dead, which the wait above tells.
@@ -197,6 +217,24 @@ async fn await_process(
     };
     drop(gate);
     let _ = ends.send((partition, incarnation, End::Process(status)));
+}
+
+/// The death of this child can't be awaited: it is brought about. Nobody takes its place before it is reaped.
+async fn end_unwatched(child: &mut Child, error: &OSError) -> ExitStatus {
+    say(
+        Level::Error,
+        format_args!(
+            "pid {} can't be watched and is killed: {error}",
+            child.pid()
+        ),
+    );
+    loop {
+        let _ = child.kill();
+        if let Ok(Some(status)) = child.try_wait() {
+            return status;
+        }
+        tokio::time::sleep(REAP_INTERVAL).await;
+    }
 }
 
 fn cause_of(lived: Result<Result<Ending, PartitionError>, Box<dyn Any + Send>>) -> Cause {

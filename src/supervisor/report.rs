@@ -1,6 +1,7 @@
 //! One line for each death, restart, escalation and loss: to the tracing subscriber if there is one, else to stderr.
 
 use std::fmt;
+use std::io::Write;
 use std::time::Duration;
 
 /// How serious a line is.
@@ -23,7 +24,8 @@ pub(crate) fn say(level: Level, line: fmt::Arguments<'_>) {
             Level::Error => tracing::error!("{line}"),
         }
     } else {
-        eprintln!("airssys: {line}");
+        // A line that nobody can read ends no bus.
+        let _ = writeln!(std::io::stderr().lock(), "airssys: {line}");
     }
 }
 

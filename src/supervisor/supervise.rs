@@ -12,7 +12,6 @@ use tokio::sync::mpsc;
 
 use crate::partition::view::{BusView, pulse};
 use crate::partition::{Life, PartitionError, bells};
-use crate::supervisor::cause::Cause;
 use crate::supervisor::decide::{Backoff, Intensity};
 use crate::supervisor::lives::{Alive, End, LaunchMode, Lives};
 use crate::supervisor::status::StatusBoard;
@@ -91,6 +90,8 @@ pub(super) struct Slot {
     pub(super) beats_at_drain: u64,
     pub(super) steps_at_birth: u64,
     pub(super) last_rites: bool,
+    /// Last rites begun.
+    pub(super) rites: u32,
     pub(super) backoff: Backoff,
 }
 
@@ -192,6 +193,11 @@ impl Supervisor {
         self.outcome
     }
 
+    /// Whether the launching thread still waits for its answer.
+    pub(super) fn is_starting(&self) -> bool {
+        self.started.is_some()
+    }
+
     /// Tells the launching thread that every partition runs, or why not.
     fn answer_start(&mut self) {
         if let Some(started) = self.started.take() {
@@ -209,6 +215,7 @@ impl Supervisor {
         slot.incarnation += 1;
         slot.due_ns = None;
         slot.last_rites = last_rites;
+        slot.rites += u32::from(last_rites);
         slot.killed_as_hung = false;
         slot.steps_at_birth = steps;
         let life = Life {
@@ -222,7 +229,7 @@ impl Supervisor {
         match self.lives.begin(life).await {
             Ok(alive) => self.entered(partition, alive, begun_ns),
             Err(error) => {
-                let cause = Cause::Hopeless(error.to_string());
+                let cause = error.cause();
                 Box::pin(self.on_death(partition, cause)).await;
             }
         }
@@ -251,8 +258,10 @@ impl Supervisor {
             Command::Kill(partition) => {
                 let slot = &mut self.slots[*partition];
                 if let Some(alive) = &slot.alive {
-                    slot.killed_at_ns.get_or_insert_with(monotonic_ns);
-                    alive.signal(9);
+                    let now_ns = monotonic_ns();
+                    if alive.signal(9) {
+                        slot.killed_at_ns.get_or_insert(now_ns);
+                    }
                 }
             }
         }
@@ -293,6 +302,7 @@ impl Slot {
             beats_at_drain: 0,
             steps_at_birth: 0,
             last_rites: false,
+            rites: 0,
             backoff,
         }
     }

@@ -27,7 +27,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(1);
 /// OTP's default for a worker.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
-/// CPU time really granted within one step.
+/// Time on the supervisor's clock.
 const HANG_AFTER: Duration = Duration::from_secs(5);
 
 /// Collects partitions, actors and links; made by [`Topology::builder`], finished by [`build`](Self::build).
@@ -243,7 +243,9 @@ impl PartitionBuilder<'_> {
         self
     }
 
-    /// How much CPU time one step may take before the partition counts as hung. Default: 5 s.
+    /// How long the partition may make no turn of its loop before it counts as hung and is killed: the longest step, and the
+    /// longest start with its factories. Time on the supervisor's clock; asleep, stopped by a signal or under a debugger it
+    /// it is never. Default: 5 s.
     pub fn hang_after(&mut self, limit: Duration) -> &mut Self {
         self.settings().hang_after = limit;
         self

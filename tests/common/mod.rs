@@ -12,7 +12,7 @@ use airssys_rt::{Report, RunError, Running, TopologyBuilder};
 pub(crate) const RUN: &str = "AIRSSYS_TEST_RUN";
 
 /// Only a test that hangs meets it; no outcome depends on it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A bus name for `tag` that no other run of the tests has.
 pub(crate) fn bus_name(tag: &str) -> String {

@@ -45,7 +45,7 @@ fn await_sleep(thread: Pid) {
         let field = |name| status.lines().find(|line| line.starts_with(name)).unwrap();
         let switches = field("voluntary_ctxt_switches:");
         if !field("State:").contains('S') || switches != before {
-            before = switches.to_owned();
+            switches.clone_into(&mut before);
             since = Instant::now();
         }
         since.elapsed() >= SLEEP

@@ -190,7 +190,8 @@ pub(crate) fn hanging() -> Result<Topology, TopologyError> {
     let (first_out, first_in) = plan.link::<Item>("first", 16);
     let (second_out, second_in) = plan.link::<Item>("second", 16);
     source(&mut plan, first_out, u64::MAX);
-    plan.partition("hanging") // Never parked: a sleeper owes no heartbeat.
+    // Never parked: a sleeper owes no heartbeat.
+    plan.partition("hanging")
         .wait(Wait::spin_then_yield())
         .hang_after(HANG_AFTER)
         .actor("hanging", (first_in, second_out), |(input, out)| Hanging {

@@ -172,6 +172,11 @@ impl<S: Storage> Outlet<S> {
         self.storage.credit().load(Ordering::Acquire) != known || self.closed_by_receiver()
     }
 
+    /// Whether a claim, or a look at the room, that found none since the gate was opened would find some now.
+    pub(crate) fn has_room_again(&self) -> bool {
+        self.refused_at.get().is_some() && self.has_news()
+    }
+
     /// Free slots that a claim would find, after a look at the consumer's credit.
     pub(crate) fn room(&self) -> u64 {
         let _ = self.refill();

@@ -448,7 +448,10 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     pub fn has_news(&self, refused: Option<usize>) -> bool {
         match refused {
             Some(index) => self.outputs[index].outlet.has_news(),
-            None => self.inputs.iter().any(|port| port.has_news()),
+            None => {
+                self.inputs.iter().any(|port| port.has_news())
+                    || self.outputs.iter().any(|port| port.outlet.has_room_again())
+            }
         }
     }
 }
