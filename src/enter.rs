@@ -13,7 +13,7 @@ use crate::bus::directory::BusDirectory;
 use crate::exit;
 use crate::host::process::{ProcessStat, process_start_time};
 use crate::partition::{Life, live};
-use crate::supervisor::report::{Level, say};
+use crate::report::{Level, say};
 use crate::topology::Topology;
 use crate::topology::model::{Plan, WaitKind};
 

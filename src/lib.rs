@@ -56,6 +56,7 @@ mod host;
 mod launch;
 mod monitor;
 mod partition;
+mod report;
 mod running;
 mod signals;
 mod supervisor;

@@ -9,8 +9,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::bus::BusError;
 use crate::bus::directory::BusDirectory;
 use crate::monitor::{LinkStatus, Monitor};
+use crate::report::{Level, say};
 use crate::signals::Signals;
-use crate::supervisor::report::{Level, say};
 use crate::supervisor::status::PartitionStatus;
 use crate::supervisor::{Command, Outcome};
 

@@ -5,10 +5,10 @@
 
 use airssys_ringbuf::clock::monotonic_ns;
 
+use crate::report::{Level, say};
 use crate::supervisor::cause::Cause;
 use crate::supervisor::decide::{Consequence, consequence};
 use crate::supervisor::lives::End;
-use crate::supervisor::report::{Level, say};
 use crate::supervisor::supervise::{Outcome, Stage, StartFailure, Supervisor};
 use crate::supervisor::watch::Watch;
 

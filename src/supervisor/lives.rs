@@ -20,8 +20,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::enter::Marker;
 use crate::partition::{Ending, Life, PartitionError, live};
+use crate::report::{Level, say};
 use crate::supervisor::cause::Cause;
-use crate::supervisor::report::{Level, say};
 use crate::topology::model::Plan;
 
 /// How often a child is looked at whose death can't be awaited.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::supervisor::report::{Level, Ms, say};
+use crate::report::{Level, Ms, say};
 use crate::supervisor::supervise::Supervisor;
 use crate::supervisor::watch::{Finding, is_held};
 

@@ -10,7 +10,6 @@
 //! | `supervise` | the loop and its stages |
 //! | `look` | pulses and timers at each tick, and what a silence means |
 //! | `stop` | draining, and stopping in reverse order of start |
-//! | `report` | one line for each death, restart, escalation and loss |
 //! | `status` | what the launching program may ask |
 //!
 //! Its own thread never blocks but in its loop's wait: a backoff is a timer, a death is a readable pidfd, a start is a state.
@@ -28,7 +27,6 @@ mod deaths;
 mod decide;
 mod lives;
 mod look;
-pub(crate) mod report;
 pub(crate) mod status;
 pub(crate) mod stop;
 mod supervise;

@@ -9,7 +9,7 @@ use airssys_ringbuf::pulse::Order;
 use airssys_ringbuf::step::{Progress, progress};
 
 use crate::partition::view::BusView;
-use crate::supervisor::report::{Level, say};
+use crate::report::{Level, say};
 use crate::supervisor::supervise::{Outcome, Stage, Supervisor};
 use crate::topology::model::{ActorId, Plan};
 
