@@ -164,12 +164,6 @@ impl Supervisor {
             ),
         );
         self.outcome = Outcome::Escalated(format!("partition `{name}`: {why}"));
-        if self.is_starting() {
-            self.failed_start = Some(StartFailure {
-                partition: name.clone(),
-                cause: why.to_owned(),
-            });
-        }
         self.give_up(partition).await;
     }
 

@@ -193,12 +193,8 @@ impl Supervisor {
         self.outcome
     }
 
-    /// Whether the launching thread still waits for its answer.
-    pub(super) fn is_starting(&self) -> bool {
-        self.started.is_some()
-    }
-
-    /// Tells the launching thread that every partition runs, or why not.
+    /// Tells the launching thread that every partition runs, or why not. A bus that gave up over a partition whose loop had
+    /// begun did start: its join says how it ended.
     fn answer_start(&mut self) {
         if let Some(started) = self.started.take() {
             let answer = self.failed_start.take().map_or(Ok(()), Err);
