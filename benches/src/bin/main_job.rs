@@ -2,7 +2,7 @@
 //! same run, interleaved; and totals and recovery times over seeds with kills.
 //!
 //! ```text
-//! cargo run --release -p airssys-benches --bin main_job            # all of it: 7 rounds, 20 seeds with 200 kills each
+//! cargo run --release -p airssys-benches --bin main_job            # all of it: 5 rounds, 20 seeds with 200 kills each
 //! cargo run --release -p airssys-benches --bin main_job -- --quick # 3 rounds, 2 seeds
 //! ```
 
@@ -23,12 +23,13 @@ use serde_json::{Value, json};
 
 const FILE_BYTES: usize = 200_000_000;
 const KILLS: u64 = 200;
+const KILL_EVERY: &str = "10ms";
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
     let quick = std::env::args().any(|argument| argument == "--quick");
-    let (rounds, seeds) = if quick { (3, 2) } else { (7, 20) };
+    let (rounds, seeds) = if quick { (3, 2) } else { (5, 20) };
     let built = Command::new("cargo")
         .args(["build", "--release", "--example", "wordcount"])
         .current_dir(root())
@@ -139,7 +140,7 @@ fn rate_of(result: &Value) -> f64 {
 /// One seed, with as many repetitions as it takes to get the kills in.
 fn run_with_kills(wordcount: &Path, path: &str, seed: u64) -> Result<Value> {
     let seed = seed.to_string();
-    let mut repeat = 40_u64;
+    let mut repeat = 32_u64;
     loop {
         let times = repeat.to_string();
         let result = run(
@@ -149,7 +150,7 @@ fn run_with_kills(wordcount: &Path, path: &str, seed: u64) -> Result<Value> {
                 "--repeat",
                 &times,
                 "--kill-every",
-                "20ms",
+                KILL_EVERY,
                 "--seed",
                 &seed,
             ],
@@ -187,7 +188,7 @@ fn render(report: &Value) -> Result<String> {
             median[key].as_f64().unwrap_or(f64::NAN)
         )?;
     }
-    writeln!(text, "\n## Killed every 20 ms on average\n")?;
+    writeln!(text, "\n## Killed every {KILL_EVERY} on average\n")?;
     writeln!(
         text,
         "| seed | kills | restarts | equal | recovery p50 ms | p99 | max | MB/s |\n|---|---|---|---|---|---|---|---|"
