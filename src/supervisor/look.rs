@@ -84,7 +84,7 @@ impl Supervisor {
     }
 
     /// A hung thread is left behind: nothing can end it but the end of the process.
-    fn abandon(&mut self, partition: usize) {
+    pub(super) fn abandon(&mut self, partition: usize) {
         let slot = &mut self.slots[partition];
         slot.alive = None;
         slot.watch = None;

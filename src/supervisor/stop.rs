@@ -179,9 +179,7 @@ impl Supervisor {
                 self.plan.partitions[partition].shutdown
             ),
         );
-        slot.alive = None;
-        slot.watch = None;
-        slot.ended = true;
+        self.abandon(partition);
         Box::pin(self.go_on_stopping()).await;
     }
 
