@@ -157,6 +157,12 @@ pub fn pulse_section() -> Section {
     section(SectionKind::Pulse, "pulse", pulse_word::COUNT * 8)
 }
 
+/// Heartbeat, phase and identity of a host port, by its link: a port may park alone.
+#[must_use]
+pub fn port_pulse_section(link: &str) -> Section {
+    section(SectionKind::Pulse, link, pulse_word::COUNT * 8)
+}
+
 /// One doorbell towards each of `count` regions.
 #[must_use]
 pub fn doorbells_section(count: usize) -> Section {

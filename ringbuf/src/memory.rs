@@ -127,6 +127,11 @@ impl Memory {
         self.access
     }
 
+    /// Where the span starts in this process: no other living span has it.
+    pub(crate) fn address(&self) -> usize {
+        self.base.as_ptr().addr()
+    }
+
     /// Checks a range and returns the address of its first byte.
     fn range(&self, offset: usize, len: usize, align: usize) -> Result<NonNull<u8>, RangeError> {
         let fits = offset

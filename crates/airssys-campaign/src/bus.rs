@@ -187,13 +187,18 @@ impl Place {
     ///
     /// [`Failure::Broken`] if they can't be read.
     pub(crate) fn image_into(&self, bytes: &mut [u8]) -> Result<(), Failure> {
-        let read = self.own.file().read_exact_at(bytes, self.span().0 as u64);
+        let read = self.file()?.read_exact_at(bytes, self.span().0 as u64);
         read.map_err(|error| Failure::broken("reading a region", error))
     }
 
     fn restore(&self, image: &[u8]) -> Result<(), Failure> {
-        let written = self.own.file().write_all_at(image, self.span().0 as u64);
+        let written = self.file()?.write_all_at(image, self.span().0 as u64);
         written.map_err(|error| Failure::broken("restoring a region", error))
+    }
+
+    fn file(&self) -> Result<&fs::File, Failure> {
+        let none = || Failure::broken("reading a region", io::ErrorKind::Unsupported);
+        self.own.file().ok_or_else(none)
     }
 
     /// Where the image starts in the file, and its length.

@@ -44,6 +44,12 @@ fn pulse() {
     let section = pulse_section();
     assert_eq!((section.len, section.align), (384, 128));
     assert_eq!(section.len, COUNT * 8);
+    let of_port = port_pulse_section("ticks");
+    assert_eq!(
+        (of_port.kind, of_port.name.as_str()),
+        (SectionKind::Pulse, "ticks")
+    );
+    assert_eq!((of_port.len, of_port.align), (section.len, section.align));
 }
 
 #[test]

@@ -6,6 +6,8 @@
 //!
 //! A mapping refers to the opened file, too. `Drop` therefore unlocks by name: a `Memory` that outlives its region does
 //! not keep the lock.
+//!
+//! A region on the heap has no file to lock and nobody to tell: only what its owner says counts.
 
 use std::io;
 use std::path::Path;
@@ -28,7 +30,7 @@ const ATTEMPT_INTERVAL: Duration = Duration::from_millis(1);
 
 impl Region {
     /// Takes the region's lock, which says that its owner lives, and keeps it until the last clone of this `Region` is
-    /// dropped or the process ends. Taking it again is no error.
+    /// dropped or the process ends. Taking it again is no error. A region on the heap is always free to take.
     ///
     /// # Errors
     ///
@@ -87,23 +89,26 @@ impl Shared {
     }
 
     fn try_lock(&self, operation: FlockOperation) -> io::Result<bool> {
-        try_lock(&self.file, operation)
+        self.file
+            .as_ref()
+            .map_or(Ok(true), |file| try_lock(file, operation))
     }
 
+    /// Must not be called while this opening holds the lock.
     fn is_owned(&self) -> io::Result<bool> {
-        is_owned(&self.file)
+        self.file.as_ref().map_or(Ok(false), is_owned)
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if *self
+        let locked = *self
             .locked
             .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = self.file.as_ref().filter(|_| locked) {
             // Unlocking what we hold does not fail; if it did, closing the file frees it.
-            let _ = flock(&self.file, FlockOperation::Unlock);
+            let _ = flock(file, FlockOperation::Unlock);
         }
     }
 }

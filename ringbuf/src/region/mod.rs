@@ -1,7 +1,8 @@
-//! Region files: one partition's shared memory, under a name, with a directory of what lies where.
+//! Regions: one partition's shared memory, under a name, with a directory of what lies where.
 //!
 //! The supervisor plans a region ([`RegionPlan`]), creates its file complete or not at all, and never writes it again;
-//! everybody else opens it ([`Region::open`]), the partition for writing, its peers and observers read-only. What a
+//! everybody else opens it ([`Region::open`]), the partition for writing, its peers and observers read-only. Where all
+//! partitions live on one thread, [`Region::heap`] makes a region without a file from the same plan. What a
 //! section holds is the business of its [`SectionKind`]'s owner; this module knows offsets, lengths and names.
 //!
 //! # The file
@@ -62,6 +63,7 @@ mod create;
 mod directory;
 mod error;
 mod header;
+mod heap;
 mod lock;
 mod open;
 mod plan;

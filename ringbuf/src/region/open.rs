@@ -31,7 +31,7 @@ pub struct Expected<'a> {
     pub boot_id: [u8; 16],
 }
 
-/// A region that was found sound, and is mapped. Clones share the mapping, the file and its lock.
+/// A region that was found sound, and is mapped, or one on the heap. Clones share the memory, the file and its lock.
 #[derive(Debug, Clone)]
 pub struct Region {
     pub(super) shared: Arc<Shared>,
@@ -40,11 +40,12 @@ pub struct Region {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) path: PathBuf,
-    pub(super) file: File,
+    /// None for a region on the heap.
+    pub(super) file: Option<File>,
     /// Whether this opening of the file holds its lock.
     pub(super) locked: Mutex<bool>,
-    memory: Arc<Memory>,
-    inspection: Inspection,
+    pub(super) memory: Arc<Memory>,
+    pub(super) inspection: Inspection,
 }
 
 impl Region {
@@ -81,7 +82,7 @@ impl Region {
             })?;
         let shared = Shared {
             path: path.to_owned(),
-            file,
+            file: Some(file),
             locked: Mutex::new(false),
             memory: Arc::new(memory),
             inspection,
@@ -137,19 +138,19 @@ impl Region {
         &self.shared.inspection.sections
     }
 
-    /// The path it was opened by.
+    /// The path it was opened by; for a region on the heap `memory:<bus>/<owner>`, which leads nowhere.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.shared.path
     }
 
-    /// The open file.
+    /// The open file; none for a region on the heap.
     #[must_use]
-    pub fn file(&self) -> &File {
-        &self.shared.file
+    pub fn file(&self) -> Option<&File> {
+        self.shared.file.as_ref()
     }
 
-    /// The whole file, mapped.
+    /// The whole file, mapped, or as much heap.
     #[must_use]
     pub fn memory(&self) -> &Arc<Memory> {
         &self.shared.memory

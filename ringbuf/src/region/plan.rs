@@ -43,6 +43,8 @@ pub struct RegionPlan {
 /// A plan that holds: offsets, and the bytes that the file starts with.
 pub(super) struct Layout {
     entries: Vec<SectionEntry>,
+    /// Indices of the entries by kind and name.
+    order: Vec<usize>,
     pub(super) file_len: usize,
 }
 
@@ -75,18 +77,6 @@ impl RegionPlan {
     #[must_use]
     pub fn size(&self) -> usize {
         self.layout().map_or(usize::MAX, |layout| layout.file_len)
-    }
-
-    /// The bytes that a file of this plan has, for a region on the heap.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`create`](Self::create) that concern the plan.
-    pub fn in_memory(&self, boot_id: [u8; 16]) -> Result<Vec<u8>, CreateError> {
-        let layout = self.layout()?;
-        let mut bytes = self.preamble(&layout, boot_id);
-        bytes.resize(layout.file_len, 0);
-        Ok(bytes)
     }
 
     /// One sentence on what this plan and a region's directory disagree about, or `None` if the sections agree.
@@ -157,15 +147,15 @@ impl RegionPlan {
             }
             entries.push(entry);
         }
-        if let Err(index) = directory::order(&entries) {
-            let section = &self.sections[index];
-            return Err(self.refused(
-                section,
+        let order = directory::order(&entries).map_err(|index| {
+            self.refused(
+                &self.sections[index],
                 "there is another one of that kind and name".to_owned(),
-            ));
-        }
+            )
+        })?;
         Ok(Layout {
             entries,
+            order,
             file_len: end.next_multiple_of(PAGE),
         })
     }
@@ -185,6 +175,19 @@ impl RegionPlan {
         };
         header.checksum = header::checksum(&header, &rest);
         [header.encode().as_slice(), &rest].concat()
+    }
+
+    /// What a region of this plan says about itself, where nothing of it is read from a file.
+    pub(super) fn inspection(&self, layout: Layout, boot_id: [u8; 16]) -> Inspection {
+        Inspection {
+            bus: self.bus.clone(),
+            owner: self.owner.clone(),
+            digest: self.digest,
+            boot_id,
+            len: layout.file_len,
+            sections: layout.entries,
+            order: layout.order,
+        }
     }
 
     fn strings_len(&self) -> usize {

@@ -171,6 +171,13 @@ impl<S: Storage> Inlet<S> {
         self.storage.sender_close().load(Ordering::Acquire) == self.cursor.get() + 1
     }
 
+    /// Whether a look at the cursor's slot would find a message, or a sequence word that can't be.
+    pub(crate) fn is_ready(&self) -> bool {
+        let at = self.cursor.get();
+        let sequence = self.storage.sequence(at).load(Ordering::Acquire);
+        sequence.wrapping_sub(at + 1).cast_signed() >= 0
+    }
+
     /// The first position from `from` on at which no message lies.
     pub(crate) fn ready_from(&self, from: u64) -> u64 {
         let end = self.committed.get() + self.storage.capacity();

@@ -183,6 +183,15 @@ impl<S: Storage> Outlet<S> {
         self.limit.get().saturating_sub(self.cursor.get())
     }
 
+    /// Free slots beyond what is published, from the shared words alone; `None` if the receiver has ended or its credit is
+    /// impossible: a claim tells which.
+    pub(crate) fn shared_room(&self) -> Option<u64> {
+        let credit = self.storage.credit().load(Ordering::Acquire);
+        let taken = self.published.get().checked_sub(credit)?;
+        let room = self.storage.capacity().checked_sub(taken)?;
+        (!self.closed_by_receiver()).then_some(room)
+    }
+
     #[inline]
     pub(crate) fn cursor(&self) -> u64 {
         self.cursor.get()

@@ -5,17 +5,38 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::fstat;
 
+use crate::memory::Memory;
 use crate::region::{Region, SectionKind};
 
-/// One section of one file.
+/// What tells one region from another, however often it is opened.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Span {
+    File { device: u64, inode: u64 },
+    Heap { address: usize },
+}
+
+impl Span {
+    fn of(region: &Region) -> io::Result<Self> {
+        let Some(file) = region.file() else {
+            let address = region.memory().address();
+            return Ok(Self::Heap { address });
+        };
+        let stat = fstat(file)?;
+        Ok(Self::File {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+        })
+    }
+}
+
+/// One section of one region.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Claim {
-    device: u64,
-    inode: u64,
+    span: Span,
     kind: u32,
     name: String,
 }
@@ -29,26 +50,31 @@ fn claims() -> MutexGuard<'static, BTreeSet<Claim>> {
 
 /// A section that is this process's alone to attach, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Claimed(Claim);
+pub(crate) struct Claimed {
+    claim: Claim,
+    /// Kept until the claim is given up: a span that took its place before would find itself attached.
+    _memory: Arc<Memory>,
+}
 
 impl Claimed {
     /// Claims a section; `None` if it is attached already.
     pub(crate) fn new(region: &Region, kind: SectionKind, name: &str) -> io::Result<Option<Self>> {
-        let stat = fstat(region.file())?;
         let claim = Claim {
-            device: stat.st_dev,
-            inode: stat.st_ino,
+            span: Span::of(region)?,
             kind: kind as u32,
             name: name.to_owned(),
         };
         let fresh = claims().insert(claim.clone());
         // Made only now, and only if it is ours: its drop takes the lock and gives the claim up.
-        Ok(fresh.then(|| Self(claim)))
+        Ok(fresh.then(|| Self {
+            claim,
+            _memory: Arc::clone(region.memory()),
+        }))
     }
 }
 
 impl Drop for Claimed {
     fn drop(&mut self) {
-        claims().remove(&self.0);
+        claims().remove(&self.claim);
     }
 }

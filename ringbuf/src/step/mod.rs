@@ -19,6 +19,9 @@
 //! | control | | | one store | |
 //! | sequence words, close, credit | | | | written |
 //!
+//! [`HostSender`] and [`HostReceiver`] are an actor with one end each whose every call is a step, for the program that
+//! launched the bus.
+//!
 //! A crash leaves the last commit: what lies before the control store is unseen and written anew by the next try; what lies
 //! after it is done again by the next incarnation ([`StepCore`]'s recovery), which is idempotent.
 
@@ -26,6 +29,7 @@ mod attach;
 mod cell;
 mod claims;
 mod core;
+mod host;
 #[doc(hidden)]
 pub mod mistake;
 mod observe;
@@ -35,6 +39,7 @@ mod record;
 pub use self::attach::{Attach, AttachError, End, recover};
 pub use self::cell::Durable;
 pub use self::core::{Outcome, StepCore, StepError, Verdict};
+pub use self::host::{HostReceiver, HostSender, SendError};
 pub use self::observe::{ObserveError, Progress, latencies, progress, read_cell};
 pub use self::ports::{Receiver, Refused, Sender};
 pub use crate::ring::bare::TrySendError;

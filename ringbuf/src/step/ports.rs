@@ -290,6 +290,11 @@ impl<T: Message> Sender<T> {
         self.port.outlet.room() as usize
     }
 
+    /// Free slots by the shared words, in a step or not; `None` if a claim would be refused for another reason.
+    pub(crate) fn shared_room(&self) -> Option<u64> {
+        self.port.outlet.shared_room()
+    }
+
     /// Messages sent on this link, this step's included: the position of the next one.
     #[inline]
     #[must_use]
@@ -426,6 +431,11 @@ impl<T: Message> Receiver<T> {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.port.inlet.is_closed()
+    }
+
+    /// Whether a look at the shared words finds something to receive, in a step or not.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.port.inlet.is_ready()
     }
 
     /// Messages received on this link, this step's included: the position of the next one.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
-use airssys_ringbuf::region::{CreateError, RegionPlan, Section, SectionKind};
+use airssys_ringbuf::region::{CreateError, Region, RegionPlan, Section, SectionKind};
 
 use super::{BOOT, DIGEST, Scratch, plan, section};
 
@@ -191,7 +191,7 @@ fn each_impossible_section_is_named() {
         );
         assert!(error.contains(text), "{error}");
         assert_eq!(plan.size(), usize::MAX);
-        assert!(plan.in_memory(BOOT).is_err());
+        assert_eq!(Region::heap(&plan).unwrap_err().to_string(), error);
     }
     let mut twice = plan();
     twice.add(sound()).add(sound());
@@ -210,9 +210,7 @@ fn each_impossible_section_is_named() {
 fn impossible_plans_are_refused() {
     let long = "x".repeat(128);
     for (bus, owner) in [("", "o"), ("b", ""), ("b\n", "o"), ("b", long.as_str())] {
-        let error = RegionPlan::new(bus, owner, DIGEST)
-            .in_memory(BOOT)
-            .unwrap_err();
+        let error = Region::heap(&RegionPlan::new(bus, owner, DIGEST)).unwrap_err();
         assert!(matches!(error, CreateError::Name { .. }), "{error}");
     }
     let mut wordy = plan();
@@ -221,7 +219,7 @@ fn impossible_plans_are_refused() {
         ..section(SectionKind::Ring, "wordy", 64)
     });
     assert!(matches!(
-        wordy.in_memory(BOOT).unwrap_err(),
+        Region::heap(&wordy).unwrap_err(),
         CreateError::TooLarge { .. }
     ));
     let mut many = plan();
@@ -229,7 +227,7 @@ fn impossible_plans_are_refused() {
         many.add(section(SectionKind::Ring, &index.to_string(), 64));
     }
     assert!(matches!(
-        many.in_memory(BOOT).unwrap_err(),
+        Region::heap(&many).unwrap_err(),
         CreateError::TooLarge { .. }
     ));
 }

@@ -10,7 +10,7 @@ use airssys_ringbuf::fnv1a64;
 use airssys_ringbuf::region::{Access, Inspection, OpenReason, Region, inspect};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use super::{BOOT, EXPECTED, Scratch, plan};
+use super::{EXPECTED, Scratch, bytes, plan};
 
 fn open(path: &Path) -> Result<Region, OpenReason> {
     Region::open(path, Access::ReadWrite, &EXPECTED).map_err(|error| error.reason)
@@ -61,7 +61,7 @@ fn every_changed_byte_is_an_error() {
     let scratch = Scratch::new();
     let path = scratch.region();
     let file = writable(&path);
-    let sound = plan().in_memory(BOOT).unwrap();
+    let sound = bytes();
     let covered = &sound[..preamble_len(&sound)];
     for (at, &byte) in covered.iter().enumerate() {
         for changed in [
@@ -91,7 +91,7 @@ fn every_changed_byte_under_a_right_checksum_is_an_error_or_harmless() {
     let scratch = Scratch::new();
     let path = scratch.region();
     let file = writable(&path);
-    let sound = plan().in_memory(BOOT).unwrap();
+    let sound = bytes();
     let preamble_len = preamble_len(&sound);
     let mut harmless = 0;
     for at in 0..preamble_len {
@@ -120,7 +120,7 @@ fn every_other_length_is_an_error() {
     let scratch = Scratch::new();
     let path = scratch.region();
     let file = writable(&path);
-    let sound = plan().in_memory(BOOT).unwrap();
+    let sound = bytes();
     for len in (0..sound.len() as u64).rev() {
         file.set_len(len).unwrap();
         let reason = open(&path).unwrap_err();
@@ -178,7 +178,7 @@ fn random_files_are_errors() {
     let (mut random, seed) = Random::new();
     let scratch = Scratch::new();
     let path = scratch.file("garbage");
-    let sound = plan().in_memory(BOOT).unwrap();
+    let sound = bytes();
     for round in 0..2_000 {
         let mut bytes: Vec<u8> = (0..random.below(3 * 4096))
             .map(|_| random.next().to_le_bytes()[7])
@@ -206,7 +206,7 @@ fn several_changes_under_a_right_checksum_are_errors_or_harmless() {
     let scratch = Scratch::new();
     let path = scratch.region();
     let file = writable(&path);
-    let sound = plan().in_memory(BOOT).unwrap();
+    let sound = bytes();
     let preamble_len = preamble_len(&sound);
     let extremes = [
         0,
@@ -243,7 +243,7 @@ fn several_changes_under_a_right_checksum_are_errors_or_harmless() {
 fn reason_after(change: impl Fn(&mut [u8]), sealed: bool) -> OpenReason {
     let scratch = Scratch::new();
     let path = scratch.file("feed");
-    let mut bytes = plan().in_memory(BOOT).unwrap();
+    let mut bytes = bytes();
     let preamble_len = preamble_len(&bytes);
     change(&mut bytes);
     if sealed {

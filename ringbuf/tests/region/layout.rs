@@ -3,7 +3,7 @@
 use airssys_ringbuf::fnv1a64;
 use airssys_ringbuf::region::{Region, RegionPlan, Section, SectionKind};
 
-use super::{BOOT, DIGEST, Scratch, plan, section};
+use super::{BOOT, DIGEST, Scratch, bytes, plan, section};
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap())
@@ -15,7 +15,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 #[test]
 fn the_header_is_where_the_table_says() {
-    let bytes = plan().in_memory(BOOT).unwrap();
+    let bytes = bytes();
     let directory_len = 48 * plan().sections().len();
     let strings = "quotesfeedfeed/quoterticksTick 16 8\nseq u64 0\nprice f64 8\nticksgröße";
     assert_eq!(&bytes[..8], b"AirsRegn");
@@ -48,7 +48,7 @@ fn the_header_is_where_the_table_says() {
 
 #[test]
 fn a_directory_entry_is_where_the_table_says() {
-    let bytes = plan().in_memory(BOOT).unwrap();
+    let bytes = bytes();
     let ring = &bytes[128 + 2 * 48..128 + 3 * 48];
     assert_eq!(u32_at(ring, 0), SectionKind::Ring as u32);
     assert_eq!(u32_at(ring, 4), 64, "alignment");

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod create;
+mod heap;
 mod hostile;
 mod layout;
 mod lock;
@@ -67,6 +68,11 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// The bytes of a region file of [`plan`].
+fn bytes() -> Vec<u8> {
+    fs::read(Scratch::new().region()).unwrap()
 }
 
 fn section(kind: SectionKind, name: &str, len: usize) -> Section {

@@ -5,7 +5,7 @@ use airssys_ringbuf::region::{
 };
 use airssys_ringbuf::{Message, message};
 
-use super::{BOOT, DIGEST, EXPECTED, Scratch, plan, section};
+use super::{DIGEST, EXPECTED, Scratch, plan, section};
 
 #[test]
 fn every_section_is_found_as_it_was_planned() {
@@ -182,11 +182,4 @@ fn a_plan_says_what_a_region_has_otherwise() {
             .unwrap(),
         "pulse `` is in the region only"
     );
-}
-
-#[test]
-fn the_heap_version_has_the_same_bytes() {
-    let scratch = Scratch::new();
-    let bytes = std::fs::read(scratch.region()).unwrap();
-    assert!(bytes == plan().in_memory(BOOT).unwrap());
 }
