@@ -27,3 +27,9 @@ impl Word for AtomicU64 {
 pub(crate) fn fence(order: Ordering) {
     std::sync::atomic::fence(order);
 }
+
+/// The fence that binds the compiler alone.
+#[inline]
+pub(crate) fn compiler_fence(order: Ordering) {
+    std::sync::atomic::compiler_fence(order);
+}

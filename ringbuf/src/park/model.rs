@@ -4,19 +4,26 @@
 //! wait on alone. A wake-up is lost when the sleeper waits on though its last waker has gone; there is no time and so no
 //! bound on the sleep here. Each shortcut in [`Mistake`] has to lose one.
 //!
-//! The tests with two wakers explore executions with at most three preemptions; the others are explored in full.
+//! A barrier is a `SeqCst` fence on both sides, also where it stands for `membarrier`: loom has none, and that the sleeper's
+//! call is as good as a fence in the waker is the kernel's promise. What is left if the kernel breaks it, or if a waker relies
+//! on it that isn't registered, is [`Mistake::NoWakerFence`]. Nor does loom reorder a load behind a store, so that the
+//! `Release` of `parked` after the snapshot shows in no test.
+//!
+//! Tests with two wakers or two messages explore executions with at most three (two) preemptions; the others are explored in full.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it didn't expect")]
+
+use std::cell::Cell;
 
 use loom::sync::atomic::{AtomicU64, fence};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
-use crate::park::{sleep, wake};
+use crate::park::{ARMED, arm, get_up, sleep, wake};
 use crate::ring::inlet::{Inlet, Peek};
 use crate::ring::model::{LoomWord, Mistake as Storage, Modelled, ring, stage, take};
 use crate::ring::outlet::{Outlet, Refusal};
-use crate::word::Ordering;
+use crate::word::{Ordering, Word};
 
 /// What is wrong with a sleeper or with its waker.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,6 +45,14 @@ enum Mistake {
     OneBell,
     /// The sleeper looks at its copy of the credit.
     CachedCredit,
+    /// The sleeper forgets its count: each sleep looks like the one before, for which the waker has rung.
+    SameCount,
+    /// Two wakers with one doorbell load and store it.
+    TornBell,
+    /// The sleeper takes out notifications after it has armed.
+    LateTake,
+    /// The notified object forgets a notification that nobody waits for.
+    EdgeTriggered,
 }
 
 /// Doorbells and the kernel's wait on several of them.
@@ -51,17 +66,23 @@ struct Kernel {
 struct Waiter {
     /// Which bells the sleeper waits on at present.
     watched: Vec<bool>,
+    /// Whether the sleeper waits in its event loop.
+    polling: bool,
+    /// Whether the notified object has something to take out.
+    notified: bool,
     /// Wakers that may still ring.
     wakers: usize,
 }
 
 impl Kernel {
-    fn new(bells: usize) -> Self {
+    fn new(bells: usize, wakers: usize) -> Self {
         Self {
             bells: (0..bells).map(|_| AtomicU64::new(0)).collect(),
             waiter: Mutex::new(Waiter {
                 watched: vec![false; bells],
-                wakers: bells,
+                polling: false,
+                notified: false,
+                wakers,
             }),
             changed: Condvar::new(),
         }
@@ -86,14 +107,41 @@ impl Kernel {
         assert!(!lost, "lost wake-up");
     }
 
-    fn ring(&self, index: usize) {
+    fn ring(&self, index: usize, torn: bool) {
         let bell = &self.bells[index];
-        bell.store(bell.load(Ordering::Relaxed) + 1, Ordering::Release);
+        if torn {
+            bell.store(bell.load(Ordering::Relaxed) + 1, Ordering::Release);
+        } else {
+            bell.fetch_add(1, Ordering::Release);
+        }
         let mut waiter = self.waiter.lock().unwrap();
         if waiter.watched[index] {
             waiter.watched.fill(false);
             self.changed.notify_all();
         }
+    }
+
+    /// Waits until the object is notified.
+    fn poll(&self) {
+        let mut waiter = self.waiter.lock().unwrap();
+        waiter.polling = true;
+        while !waiter.notified && waiter.wakers > 0 {
+            waiter = self.changed.wait(waiter).unwrap();
+        }
+        waiter.polling = false;
+        let lost = !waiter.notified;
+        drop(waiter);
+        assert!(!lost, "lost wake-up");
+    }
+
+    fn take_out(&self) {
+        self.waiter.lock().unwrap().notified = false;
+    }
+
+    fn notify(&self, edge_triggered: bool) {
+        let mut waiter = self.waiter.lock().unwrap();
+        waiter.notified = waiter.polling || !edge_triggered;
+        self.changed.notify_all();
     }
 
     /// A waker has done all it will do.
@@ -111,21 +159,26 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(bells: usize, mistake: Mistake) -> Arc<Self> {
+    fn new(bells: usize, wakers: usize, mistake: Mistake) -> Arc<Self> {
         Arc::new(Self {
             parked: LoomWord::new(),
-            kernel: Kernel::new(bells),
+            kernel: Kernel::new(bells, wakers),
             mistake,
         })
     }
 
-    /// The fence of one side, and which mistakes weaken it or leave it out.
-    fn fence(&self, weak: Mistake, none: Mistake) {
+    /// The barrier of one side, and which mistakes weaken it or leave it out.
+    fn barrier(&self, weak: Mistake, none: Mistake) -> bool {
         if self.mistake == weak {
             fence(Ordering::AcqRel);
         } else if self.mistake != none {
             fence(Ordering::SeqCst);
         }
+        true
+    }
+
+    fn barrier_of_sleeper(&self) -> bool {
+        self.barrier(Mistake::WeakSleeper, Mistake::NoSleeperFence)
     }
 
     fn sleep(&self, has_news: impl Fn() -> bool) {
@@ -138,9 +191,9 @@ impl Shared {
         sleep(
             &self.parked,
             || self.kernel.snapshot(watched),
-            || self.fence(Mistake::WeakSleeper, Mistake::NoSleeperFence),
+            || self.barrier_of_sleeper(),
             || early.unwrap_or_else(has_news),
-            |seen| {
+            |seen, _| {
                 if self.mistake == Mistake::LateSnapshot {
                     self.kernel.wait(&self.kernel.snapshot(watched));
                 } else {
@@ -148,13 +201,40 @@ impl Shared {
                 }
             },
         );
+        self.forget();
     }
 
-    /// The last thing that a waker does.
-    fn wake(&self, bell: usize) {
-        self.fence(Mistake::WeakWaker, Mistake::NoWakerFence);
-        wake(&self.parked, || self.kernel.ring(bell));
-        self.kernel.leave();
+    /// The same in an event loop.
+    fn sleep_armed(&self, has_news: impl Fn() -> bool) {
+        if self.mistake != Mistake::LateTake {
+            self.kernel.take_out();
+        }
+        if arm(&self.parked, || self.barrier_of_sleeper(), has_news) {
+            if self.mistake == Mistake::LateTake {
+                self.kernel.take_out();
+            }
+            self.kernel.poll();
+            get_up(&self.parked);
+        }
+        self.forget();
+    }
+
+    fn forget(&self) {
+        if self.mistake == Mistake::SameCount {
+            self.parked.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// What ends a waker's turn; `rung` is that waker's memory.
+    fn wake(&self, bell: usize, rung: &Cell<u64>) {
+        self.barrier(Mistake::WeakWaker, Mistake::NoWakerFence);
+        wake(&self.parked, rung, |how| {
+            if how == ARMED {
+                self.kernel.notify(self.mistake == Mistake::EdgeTriggered);
+            } else {
+                self.kernel.ring(bell, self.mistake == Mistake::TornBell);
+            }
+        });
     }
 }
 
@@ -164,26 +244,62 @@ fn explore(preemptions: Option<usize>, run: impl Fn() + Send + Sync + 'static) {
     model.check(run);
 }
 
-fn send_and_wake(outlet: &Outlet<Modelled>, shared: &Shared, bell: usize) {
-    stage(outlet).unwrap();
-    outlet.publish();
-    shared.wake(bell);
+/// A waker that sends some messages, each in a turn of its own, and goes.
+fn send_and_wake(outlet: &Outlet<Modelled>, messages: usize, shared: &Shared, bell: usize) {
+    let rung = Cell::new(0);
+    for _ in 0..messages {
+        stage(outlet).unwrap();
+        outlet.publish();
+        shared.wake(bell, &rung);
+    }
+    shared.kernel.leave();
+}
+
+/// How a sleeper of the model sleeps.
+type Sleep = fn(&Shared, &Inlet<Modelled>);
+
+fn on_doorbells(shared: &Shared, inlet: &Inlet<Modelled>) {
+    shared.sleep(|| has_message(inlet));
+}
+
+fn in_event_loop(shared: &Shared, inlet: &Inlet<Modelled>) {
+    shared.sleep_armed(|| has_message(inlet));
+}
+
+/// Some messages from one waker, and one sleeper that waits for each.
+fn messages(count: usize, preemptions: Option<usize>, sleep: Sleep, mistake: Mistake) {
+    explore(preemptions, move || {
+        let shared = Shared::new(1, 1, mistake);
+        let (outlet, inlet) = ring(2, Storage::Nothing);
+        let waker = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || send_and_wake(&outlet, count, &shared, 0)
+        });
+        for _ in 0..count {
+            while take(&inlet) == Peek::Empty {
+                sleep(&shared, &inlet);
+            }
+        }
+        waker.join().unwrap();
+    });
 }
 
 /// One message and one sleeper that waits for it.
 fn message(mistake: Mistake) {
-    explore(None, move || {
-        let shared = Shared::new(1, mistake);
-        let (outlet, inlet) = ring(1, Storage::Nothing);
-        let waker = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || send_and_wake(&outlet, &shared, 0)
-        });
-        while take(&inlet) == Peek::Empty {
-            shared.sleep(|| has_message(&inlet));
-        }
-        waker.join().unwrap();
-    });
+    messages(1, None, on_doorbells, mistake);
+}
+
+/// Two messages: what is shown in a sleep that the waker rang for already, and in the next one.
+fn two_messages(mistake: Mistake) {
+    messages(2, Some(3), on_doorbells, mistake);
+}
+
+fn armed_message(mistake: Mistake) {
+    messages(1, None, in_event_loop, mistake);
+}
+
+fn two_armed_messages(mistake: Mistake) {
+    messages(2, Some(3), in_event_loop, mistake);
 }
 
 /// A fresh look at the inlet's own words.
@@ -194,7 +310,7 @@ fn has_message(inlet: &Inlet<Modelled>) -> bool {
 /// A full ring, and a sleeper that waits for room on it.
 fn credit(mistake: Mistake) {
     explore(None, move || {
-        let shared = Shared::new(1, mistake);
+        let shared = Shared::new(1, 1, mistake);
         let (outlet, inlet) = ring(1, Storage::Nothing);
         stage(&outlet).unwrap();
         outlet.publish();
@@ -204,7 +320,8 @@ fn credit(mistake: Mistake) {
                 assert_eq!(take(&inlet), Peek::Ready(0));
                 inlet.commit();
                 assert!(inlet.settle(true));
-                shared.wake(0);
+                shared.wake(0, &Cell::new(0));
+                shared.kernel.leave();
             }
         });
         while let Err(refusal) = stage(&outlet) {
@@ -215,18 +332,20 @@ fn credit(mistake: Mistake) {
     });
 }
 
-/// Two partitions that each send one message, and a sleeper that waits for both.
-fn two_wakers(mistake: Mistake) {
-    explore(Some(3), move || {
-        let shared = Shared::new(2, mistake);
+/// Two wakers, with `bells` doorbells between them, and a sleeper that waits for the messages of both. The second one sends
+/// `second` messages.
+fn wakers(bells: usize, second: usize, preemptions: usize, mistake: Mistake) {
+    explore(Some(preemptions), move || {
+        let shared = Shared::new(bells, 2, mistake);
         let (outlets, inlets): (Vec<_>, Vec<Inlet<_>>) =
-            (0..2).map(|_| ring(1, Storage::Nothing)).unzip();
-        for (bell, outlet) in outlets.into_iter().enumerate() {
+            (0..2).map(|_| ring(2, Storage::Nothing)).unzip();
+        for (waker, outlet) in outlets.into_iter().enumerate() {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || send_and_wake(&outlet, &shared, bell));
+            let count = if waker == 0 { 1 } else { second };
+            thread::spawn(move || send_and_wake(&outlet, count, &shared, waker % bells));
         }
         let mut received = 0;
-        while received < 2 {
+        while received < 1 + second {
             let ready = |inlet: &&Inlet<_>| matches!(take(inlet), Peek::Ready(_));
             let taken = inlets.iter().filter(ready).count();
             received += taken;
@@ -235,6 +354,16 @@ fn two_wakers(mistake: Mistake) {
             }
         }
     });
+}
+
+/// Two partitions that each send one message.
+fn two_wakers(mistake: Mistake) {
+    wakers(2, 1, 3, mistake);
+}
+
+/// Two host ports of one process, on one doorbell. Two preemptions: three take more than a minute.
+fn shared_bell(mistake: Mistake) {
+    wakers(1, 2, 2, mistake);
 }
 
 #[test]
@@ -250,6 +379,26 @@ fn no_credit_is_slept_through() {
 #[test]
 fn neither_of_two_wakers_is_slept_through() {
     two_wakers(Mistake::Nothing);
+}
+
+#[test]
+fn no_second_message_is_slept_through() {
+    two_messages(Mistake::Nothing);
+}
+
+#[test]
+fn no_message_is_slept_through_in_an_event_loop() {
+    armed_message(Mistake::Nothing);
+}
+
+#[test]
+fn no_second_message_is_slept_through_in_an_event_loop() {
+    two_armed_messages(Mistake::Nothing);
+}
+
+#[test]
+fn neither_of_two_wakers_on_one_doorbell_is_slept_through() {
+    shared_bell(Mistake::Nothing);
 }
 
 macro_rules! loses_wake_up {
@@ -273,4 +422,11 @@ loses_wake_up! {
     an_acq_rel_fence_of_the_sleeper_loses_credit: credit, WeakSleeper;
     an_acq_rel_fence_of_the_waker_loses_credit: credit, WeakWaker;
     a_look_at_the_cached_credit_is_found: credit, CachedCredit;
+    a_sleep_like_the_last_one_is_found: two_messages, SameCount;
+    two_that_tear_one_doorbell_are_found: shared_bell, TornBell;
+    an_acq_rel_fence_of_an_armed_sleeper_is_found: armed_message, WeakSleeper;
+    an_acq_rel_fence_of_a_notifying_waker_is_found: armed_message, WeakWaker;
+    a_notification_taken_out_after_arming_is_found: armed_message, LateTake;
+    a_notification_that_does_not_stay_is_found: armed_message, EdgeTriggered;
+    an_armed_sleep_like_the_last_one_is_found: two_armed_messages, SameCount;
 }
