@@ -7,12 +7,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use airssys_osl::supervise::ChildSetup;
+use airssys_ringbuf::park::Barrier;
 use airssys_ringbuf::region::boot_id;
 
 use crate::bus::directory::BusDirectory;
 use crate::exit;
 use crate::host::process::{ProcessStat, process_start_time};
-use crate::partition::{Life, live};
+use crate::local::LocalRings;
+use crate::partition::bells::Waiting;
+use crate::partition::{Life, Place, live};
 use crate::report::{Level, say};
 use crate::topology::Topology;
 use crate::topology::model::{Plan, WaitKind};
@@ -28,7 +31,7 @@ pub(crate) struct Marker {
     supervisor_start: u64,
     digest: u64,
     recovery_only: bool,
-    auto: WaitKind,
+    waiting: Waiting,
 }
 
 impl Marker {
@@ -43,7 +46,7 @@ impl Marker {
             supervisor_start: process_start_time(),
             digest: plan.digest,
             recovery_only: life.recovery_only,
-            auto: life.auto,
+            waiting: life.waiting,
         }
     }
 
@@ -100,9 +103,13 @@ fn is_alive(pid: u32, start: u64) -> bool {
 
 impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let auto = match self.auto {
+        let auto = match self.waiting.auto {
             WaitKind::SpinThenPark => "park",
             WaitKind::Auto | WaitKind::Spin | WaitKind::SpinThenYield => "yield",
+        };
+        let barrier = match self.waiting.barrier {
+            Barrier::Membarrier => "membarrier",
+            Barrier::Fences => "fences",
         };
         let purpose = if self.recovery_only {
             "recover"
@@ -111,7 +118,7 @@ impl fmt::Display for Marker {
         };
         write!(
             f,
-            "{}/{}/{}/{}/{}/{:016x}/{purpose}/{auto}",
+            "{}/{}/{}/{}/{}/{:016x}/{purpose}/{auto}/{barrier}",
             self.bus,
             self.partition,
             self.incarnation,
@@ -140,6 +147,7 @@ impl FromStr for Marker {
             digest,
             purpose,
             auto,
+            barrier,
         ] = parts[..]
         else {
             return Err(NotAMarker);
@@ -152,10 +160,17 @@ impl FromStr for Marker {
             supervisor_start: start.parse().map_err(|_| NotAMarker)?,
             digest: u64::from_str_radix(digest, 16).map_err(|_| NotAMarker)?,
             recovery_only: purpose == "recover",
-            auto: if auto == "park" {
-                WaitKind::SpinThenPark
-            } else {
-                WaitKind::SpinThenYield
+            waiting: Waiting {
+                auto: if auto == "park" {
+                    WaitKind::SpinThenPark
+                } else {
+                    WaitKind::SpinThenYield
+                },
+                barrier: if barrier == "membarrier" {
+                    Barrier::Membarrier
+                } else {
+                    Barrier::Fences
+                },
             },
         })
     }
@@ -239,13 +254,17 @@ fn run(marker: &Marker, topology: &Topology) -> i32 {
     let life = Life {
         partition,
         incarnation: marker.incarnation,
-        auto: marker.auto,
+        waiting: marker.waiting,
         recovery_only: marker.recovery_only,
+    };
+    let place = Place {
         directory: BusDirectory::usual_path(&plan.bus),
         boot_id,
     };
+    // `launch` has refused local links between processes.
+    let none = LocalRings::default();
     // The panic's message was printed by the hook; what is left is the exit code.
-    match catch_unwind(AssertUnwindSafe(|| live(plan, &life))) {
+    match catch_unwind(AssertUnwindSafe(|| live(plan, &place, &life, &none))) {
         Ok(Ok(_)) => exit::OK,
         Ok(Err(error)) => refuse(marker, error.exit_code(), &error),
         Err(_) => exit::PANIC,
@@ -284,14 +303,18 @@ mod tests {
             supervisor_start: 99,
             digest: 0xabc,
             recovery_only: true,
-            auto: WaitKind::SpinThenPark,
+            waiting: Waiting {
+                auto: WaitKind::SpinThenPark,
+                barrier: Barrier::Membarrier,
+            },
         };
         assert_eq!(marker.to_string().parse::<Marker>().ok(), Some(marker));
         for bad in [
             "",
             "a/b",
-            "a/b/x/1/0/live/park",
-            "a/b/1/1/zz/live/park/more",
+            "a/b/x/1/2/0/live/park/fences",
+            "a/b/1/1/2/zz/live/park/fences",
+            "a/b/1/1/2/0/live/park/fences/more",
         ] {
             assert!(bad.parse::<Marker>().is_err(), "{bad}");
         }

@@ -8,30 +8,35 @@ use std::sync::Arc;
 use std::thread;
 
 use airssys_ringbuf::clock::monotonic_ns;
-use airssys_ringbuf::pulse::{Identity, Phase, Pulse};
+use airssys_ringbuf::park::Barrier;
+use airssys_ringbuf::pulse::{Identity, Phase, Pulse, PulseView};
 use airssys_ringbuf::region::{CreateError, OpenError, boot_id};
 use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::bus::BusError;
 use crate::bus::directory::BusDirectory;
+use crate::embed::{HostError, HostSide, Regions, in_heap};
 use crate::host::cores::{HostCores, check_core_map, usable_cores};
 use crate::host::process::process_start_time;
 use crate::host::shm::check_memory;
 use crate::host::{CoreError, MemoryError};
+use crate::local::LocalRings;
 use crate::monitor::Monitor;
-use crate::partition::PartitionError;
+use crate::partition::bells::Waiting;
+use crate::partition::progress::counts_of;
 use crate::partition::view::{BusView, Party, pulse};
+use crate::partition::{PartitionError, Place};
 use crate::report::{Level, say};
 use crate::running::{Report, Running};
 use crate::signals::Signals;
 use crate::supervisor::status::StatusBoard;
-use crate::supervisor::stop::counts_of;
 use crate::supervisor::{Charge, LaunchMode, Outcome, StartFailure, Supervisor};
-use crate::topology::Topology;
 use crate::topology::bill::MemoryBill;
 use crate::topology::layout::{region_plan, supervisor_plan};
 use crate::topology::model::{Plan, SUPERVISOR, WaitKind};
+use crate::topology::validate;
+use crate::topology::{Topology, TopologyError};
 
 /// How the partitions of a topology run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +46,9 @@ pub enum Launch {
     Threads,
     /// Each as a process of its own: this program, executed again. Its `main` has to call [`enter`](crate::enter) first.
     Processes,
+    /// All of them on the thread that joins, over heap memory, one turn each in order of declaration: nothing runs before. For
+    /// turns of one's own, and other orders, there is [`Topology::inline`].
+    Inline,
 }
 
 /// A topology could not be launched. Nothing was left behind.
@@ -82,6 +90,12 @@ pub enum LaunchError {
         /// Why.
         cause: String,
     },
+    /// It can't be launched that way.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// A host port's doorbells, or a part of the host's region.
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// The kernel refused something else.
     #[error("topology `{topology}`: {doing}: {source}")]
     Io {
@@ -116,9 +130,14 @@ impl Topology {
     /// [`LaunchError`]; nothing is left behind then.
     pub fn launch(&self, launch: Launch) -> Result<Running, LaunchError> {
         let plan = self.plan();
+        validate::launch(plan, launch)?;
         let mode = match launch {
             Launch::Threads => LaunchMode::Threads,
             Launch::Processes => LaunchMode::Processes,
+            Launch::Inline => {
+                let (monitor, side, commands) = in_heap(plan)?;
+                return Ok(Running::inline(monitor, side, commands));
+            }
         };
         refuse_inside_a_partition(plan)?;
         check(plan)?;
@@ -220,14 +239,55 @@ fn settle_auto(plan: &Plan) -> WaitKind {
 /// A bus whose partitions all run.
 struct Started {
     monitor: Monitor,
+    side: HostSide,
     supervisor: thread::JoinHandle<Outcome>,
     ended: std::os::unix::net::UnixStream,
 }
 
 impl Started {
     fn into_running(self, bus: BusDirectory) -> Running {
-        Running::new(self.monitor, self.supervisor, self.ended, bus)
+        Running::supervised(self.monitor, self.side, self.supervisor, self.ended, bus)
     }
+}
+
+/// The launching program's hold on the bus: it owns the host's region, if there is one.
+fn host_side(
+    plan: &Arc<Plan>,
+    directory: &Path,
+    boot_id: [u8; 16],
+) -> Result<HostSide, LaunchError> {
+    let party = if plan.host.is_empty() {
+        Party::Observer
+    } else {
+        Party::Partition(plan.host_index())
+    };
+    let view = BusView::open(directory, plan, party, boot_id)?;
+    if !plan.host.is_empty() {
+        let own = view.partition(plan.host_index());
+        own.lock_for_life().map_err(HostError::from)?;
+        let section = pulse(own)?;
+        let last = PulseView::new(own, section).map_err(HostError::from)?;
+        let heart = Pulse::new(own, section).map_err(HostError::from)?;
+        heart.begin(Identity {
+            pid: u64::from(std::process::id()),
+            start_time: process_start_time(),
+            incarnation: last.vitals().identity.incarnation + 1,
+        });
+        heart.phase(Phase::Running);
+    }
+    Ok(HostSide {
+        plan: Arc::clone(plan),
+        view,
+        regions: Regions::Files(Place {
+            directory: directory.to_owned(),
+            boot_id,
+        }),
+        waiting: Waiting {
+            auto: settle_auto(plan),
+            barrier: Barrier::of_this_machine(),
+        },
+        locals: LocalRings::of(plan),
+    })
 }
 
 fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Started, LaunchError> {
@@ -239,13 +299,13 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
         }
     };
     let boot_id = boot_id().map_err(io("reading the boot id"))?;
-    for (index, partition) in plan.partitions.iter().enumerate() {
-        let file = BusDirectory::region_file_name(&partition.name);
-        region_plan(plan, index).create(bus.path(), &file, boot_id)?;
+    for party in 0..plan.parties() {
+        let file = BusDirectory::region_file_name(plan.party_name(party));
+        region_plan(plan, party).create(bus.path(), &file, boot_id)?;
     }
     let file = BusDirectory::region_file_name(SUPERVISOR);
     supervisor_plan(plan).create(bus.path(), &file, boot_id)?;
-    let view = BusView::open(bus.path(), plan, Party::Observer, boot_id)?;
+    let side = host_side(plan, bus.path(), boot_id)?;
     let names = plan
         .partitions
         .iter()
@@ -261,9 +321,12 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
         mode,
         view: BusView::open(bus.path(), plan, Party::Supervisor, boot_id)?,
         status: Arc::clone(&status),
-        directory: bus.path().to_owned(),
-        boot_id,
-        auto: settle_auto(plan),
+        place: Place {
+            directory: bus.path().to_owned(),
+            boot_id,
+        },
+        locals: side.locals.clone(),
+        waiting: side.waiting,
         started: send_started,
         commands: requests,
     };
@@ -304,12 +367,13 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
     }
     let monitor = Monitor {
         plan: Arc::clone(plan),
-        view,
+        view: side.view.clone(),
         status,
         commands,
     };
     Ok(Started {
         monitor,
+        side,
         supervisor,
         ended,
     })

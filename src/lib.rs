@@ -50,10 +50,12 @@
 
 mod actor;
 mod bus;
+mod embed;
 mod enter;
 pub mod exit;
 mod host;
 mod launch;
+mod local;
 mod monitor;
 mod partition;
 mod report;
@@ -65,20 +67,25 @@ mod topology;
 pub use actor::{Actor, Refused, Step, TrySendError};
 pub use airssys_ringbuf::__private::message_rt as message;
 pub use airssys_ringbuf::clock::monotonic_ns;
-pub use airssys_ringbuf::step::{Durable, ObserveError, Receiver, Sender, Slot};
+pub use airssys_ringbuf::step::{
+    Durable, ObserveError, Receiver, SendError, Sender, Slot, StepError,
+};
 pub use airssys_ringbuf::{Message, Schema};
 pub use bus::{BusError, Holder};
+pub use embed::{HostError, HostReceiver, HostSender, Hosted, Inline, TurnError, Turned};
 pub use enter::enter;
 pub use host::{CoreError, MemoryError, PinError};
 pub use launch::{Launch, LaunchError};
+pub use local::{LocalReceiver, LocalSender};
 pub use monitor::{LinkStatus, Monitor, ReadError};
 pub use partition::ports::{PortError, PortOpener};
 pub use running::{Report, RunError, Running};
 pub use supervisor::cause::Cause;
 pub use supervisor::status::{PartitionStatus, Recovery};
 pub use topology::{
-    CellSpec, Declaration, Ends, Leftover, LinkId, LinkIn, LinkOptions, LinkOut, PartitionBuilder,
-    Restart, Topology, TopologyBuilder, TopologyError, Wait, durable, durable_with,
+    CellSpec, Declaration, Ends, HostBuilder, Leftover, LinkId, LinkIn, LinkOptions, LinkOut,
+    LocalIn, LocalOut, PartitionBuilder, Restart, Topology, TopologyBuilder, TopologyError, Wait,
+    durable, durable_with,
 };
 
 /// The ring alone, for those who want no actors.
@@ -106,6 +113,10 @@ pub enum Error {
     Run(#[from] RunError),
     /// Something of it could not be read.
     Read(#[from] ReadError),
+    /// One of the launching program's own ports or partitions could not be opened.
+    Host(#[from] HostError),
+    /// A partition that the launching program drives could not go on.
+    Turn(#[from] TurnError),
 }
 
 impl std::fmt::Debug for Error {

@@ -8,10 +8,10 @@ use airssys_ringbuf::step::{ObserveError, latencies, read_cell};
 use hdrhistogram::Histogram;
 use tokio::sync::mpsc;
 
+use crate::partition::progress::counts_of;
 use crate::partition::view::BusView;
 use crate::supervisor::Command;
 use crate::supervisor::status::{PartitionStatus, StatusBoard};
-use crate::supervisor::stop::counts_of;
 use crate::topology::model::{ActorId, Plan};
 
 /// Something of a running bus couldn't be read.
@@ -106,9 +106,9 @@ impl Monitor {
 
     fn find_actor(&self, name: &str) -> Result<ActorId, ReadError> {
         let all = || {
-            let partitions = self.plan.partitions.iter().enumerate();
-            partitions.flat_map(|(partition, plan)| {
-                let actors = plan.actors.iter().enumerate();
+            let parties = 0..self.plan.partitions.len();
+            parties.flat_map(|partition| {
+                let actors = self.plan.actors(partition).iter().enumerate();
                 actors.map(move |(actor, plan)| (ActorId { partition, actor }, &plan.name))
             })
         };

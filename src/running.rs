@@ -4,15 +4,26 @@ use std::ops::Deref;
 use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use airssys_ringbuf::Message;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::sync::mpsc;
 
 use crate::bus::BusError;
 use crate::bus::directory::BusDirectory;
+use crate::embed::{
+    HostError, HostReceiver, HostSender, HostSide, Hosted, Seats, TurnError, Turned,
+};
 use crate::monitor::{LinkStatus, Monitor};
 use crate::report::{Level, say};
 use crate::signals::Signals;
 use crate::supervisor::status::PartitionStatus;
 use crate::supervisor::{Command, Outcome};
+
+/// How long an inline run that has nothing to do sleeps between its turns.
+const INLINE_NAP: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 1_000_000,
+};
 
 /// A topology that runs. Reads like its [`Monitor`].
 ///
@@ -20,9 +31,21 @@ use crate::supervisor::{Command, Outcome};
 #[derive(Debug)]
 pub struct Running {
     monitor: Monitor,
-    supervisor: Option<JoinHandle<Outcome>>,
-    ended: UnixStream,
-    bus: Option<BusDirectory>,
+    side: HostSide,
+    engine: Option<Engine>,
+}
+
+/// Who runs the partitions.
+#[derive(Debug)]
+enum Engine {
+    /// A supervisor, on a thread of its own.
+    Supervised {
+        supervisor: JoinHandle<Outcome>,
+        ended: UnixStream,
+        bus: BusDirectory,
+    },
+    /// Whoever joins.
+    Inline(mpsc::UnboundedReceiver<Command>),
 }
 
 /// What a bus came to.
@@ -66,6 +89,9 @@ pub enum RunError {
         /// What the kernel says.
         source: std::io::Error,
     },
+    /// A partition of an inline run can't go on.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
     /// The supervisor panicked.
     #[error("bus `{bus}`: its supervisor panicked; its partitions were killed")]
     Supervisor {
@@ -82,18 +108,61 @@ impl Deref for Running {
 }
 
 impl Running {
-    pub(crate) fn new(
+    pub(crate) fn supervised(
         monitor: Monitor,
+        side: HostSide,
         supervisor: JoinHandle<Outcome>,
         ended: UnixStream,
         bus: BusDirectory,
     ) -> Self {
         Self {
             monitor,
-            supervisor: Some(supervisor),
-            ended,
-            bus: Some(bus),
+            side,
+            engine: Some(Engine::Supervised {
+                supervisor,
+                ended,
+                bus,
+            }),
         }
+    }
+
+    pub(crate) fn inline(
+        monitor: Monitor,
+        side: HostSide,
+        commands: mpsc::UnboundedReceiver<Command>,
+    ) -> Self {
+        Self {
+            monitor,
+            side,
+            engine: Some(Engine::Inline(commands)),
+        }
+    }
+
+    /// Takes the host port that sends on `link`.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`]: there is none, it is held already, or it carries another type.
+    pub fn sender<T: Message>(&self, link: &str) -> Result<HostSender<T>, HostError> {
+        self.side.sender(link)
+    }
+
+    /// Takes the host port that receives from `link`.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`]: there is none, it is held already, or it carries another type.
+    pub fn receiver<T: Message>(&self, link: &str) -> Result<HostReceiver<T>, HostError> {
+        self.side.receiver(link)
+    }
+
+    /// Takes a hosted partition, to be driven by the calling thread: begins its next incarnation.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`]: there is none, somebody else of this process holds it, or it couldn't begin.
+    pub fn hosted(&self, partition: &str) -> Result<Hosted, HostError> {
+        self.side.hosted(partition)
     }
 
     /// A handle for other threads, and for reading after the end.
@@ -119,16 +188,40 @@ impl Running {
 
     /// Joins with signals that are caught already, and still are when the bus is gone.
     pub(crate) fn join_catching(mut self, caught: &Signals) -> Result<Report, RunError> {
-        match self.wait(caught) {
-            Ok(()) => self.finish(),
-            Err(source) => Err(self.abort(source)),
+        match self.engine.take() {
+            Some(Engine::Inline(commands)) => self.drive(commands, caught),
+            Some(Engine::Supervised {
+                supervisor,
+                ended,
+                bus,
+            }) => {
+                let waited = self.wait(&ended, caught);
+                if waited.is_err() {
+                    // Nobody can wait for it: it ends now.
+                    self.command(Command::Abort);
+                }
+                let report = self.finish(supervisor, bus);
+                match waited {
+                    Ok(()) => report,
+                    Err(source) => Err(self.not_waited(source)),
+                }
+            }
+            None => Ok(self.report(false)),
         }
     }
 
-    /// Nobody can wait for it: it ends now.
     fn abort(mut self, source: std::io::Error) -> RunError {
         self.command(Command::Abort);
-        let _ = self.finish();
+        if let Some(Engine::Supervised {
+            supervisor, bus, ..
+        }) = self.engine.take()
+        {
+            let _ = self.finish(supervisor, bus);
+        }
+        self.not_waited(source)
+    }
+
+    fn not_waited(&self, source: std::io::Error) -> RunError {
         RunError::Wait {
             bus: self.monitor.plan.bus.clone(),
             source,
@@ -141,11 +234,11 @@ impl Running {
     }
 
     /// Waits for the supervisor's end, handing on signals.
-    fn wait(&self, signals: &Signals) -> std::io::Result<()> {
+    fn wait(&self, ended: &UnixStream, signals: &Signals) -> std::io::Result<()> {
         let mut asked = false;
         loop {
             let mut watched = [
-                PollFd::new(&self.ended, PollFlags::IN),
+                PollFd::new(ended, PollFlags::IN),
                 PollFd::new(signals, PollFlags::IN),
             ];
             match poll(&mut watched, None) {
@@ -156,45 +249,82 @@ impl Running {
             if !watched[0].revents().is_empty() {
                 return Ok(());
             }
-            if signals.take()? {
-                let bus = &self.monitor.plan.bus;
-                let (command, line) = if asked {
-                    (Command::Abort, "a second signal: stops at once")
-                } else {
-                    (
-                        Command::Stop,
-                        "drains and stops; a second signal stops at once",
-                    )
-                };
-                say(Level::Info, format_args!("{bus}: {line}"));
-                self.command(command);
-                asked = true;
+            self.hand_on(signals, &mut asked)?;
+        }
+    }
+
+    fn hand_on(&self, signals: &Signals, asked: &mut bool) -> std::io::Result<()> {
+        if !signals.take()? {
+            return Ok(());
+        }
+        let bus = &self.monitor.plan.bus;
+        let (command, line) = if *asked {
+            (Command::Abort, "a second signal: stops at once")
+        } else {
+            (
+                Command::Stop,
+                "drains and stops; a second signal stops at once",
+            )
+        };
+        say(Level::Info, format_args!("{bus}: {line}"));
+        self.command(command);
+        *asked = true;
+        Ok(())
+    }
+
+    /// Runs every partition on the calling thread, to its end.
+    fn drive(
+        &self,
+        commands: mpsc::UnboundedReceiver<Command>,
+        signals: &Signals,
+    ) -> Result<Report, RunError> {
+        let mut seats = Seats::new(&self.side, &self.monitor, commands, 0);
+        let mut asked = false;
+        loop {
+            match seats.turn()? {
+                Turned::Ended => break,
+                Turned::Busy => {}
+                Turned::Idle => {
+                    // What a host port may bring rings nobody here: nothing but looking again tells.
+                    let mut watched = [PollFd::new(signals, PollFlags::IN)];
+                    let _ = poll(&mut watched, Some(&INLINE_NAP));
+                }
             }
+            self.hand_on(signals, &mut asked)
+                .map_err(|source| self.not_waited(source))?;
+        }
+        let report = self.report(seats.is_stopped());
+        report_losses(&self.monitor.plan.bus, &report);
+        Ok(report)
+    }
+
+    fn report(&self, stopped: bool) -> Report {
+        Report {
+            stopped,
+            partitions: self.monitor.partitions(),
+            links: self.monitor.links(),
+            monitor: self.monitor(),
         }
     }
 
     /// Joins the supervisor, removes the bus or leaves it, and reports losses.
-    fn finish(&mut self) -> Result<Report, RunError> {
+    fn finish(
+        &self,
+        supervisor: JoinHandle<Outcome>,
+        bus: BusDirectory,
+    ) -> Result<Report, RunError> {
         let bus_name = self.monitor.plan.bus.clone();
-        let outcome = self.supervisor.take().map(JoinHandle::join);
-        let report = Report {
-            stopped: matches!(outcome, Some(Ok(Outcome::Stopped))),
-            partitions: self.monitor.partitions(),
-            links: self.monitor.links(),
-            monitor: self.monitor(),
-        };
-        let Some(bus) = self.bus.take() else {
-            return Ok(report);
-        };
+        let outcome = supervisor.join();
+        let report = self.report(matches!(outcome, Ok(Outcome::Stopped)));
         match outcome {
-            Some(Ok(Outcome::Escalated(why))) => Err(RunError::Escalated {
+            Ok(Outcome::Escalated(why)) => Err(RunError::Escalated {
                 bus: bus_name,
                 why,
                 directory: bus.path().display().to_string(),
                 report: Box::new(report),
             }),
-            Some(Err(_)) => Err(RunError::Supervisor { bus: bus_name }),
-            Some(Ok(Outcome::Done | Outcome::Stopped)) | None => {
+            Err(_) => Err(RunError::Supervisor { bus: bus_name }),
+            Ok(Outcome::Done | Outcome::Stopped) => {
                 report_losses(&bus_name, &report);
                 bus.remove()?;
                 Ok(report)
@@ -220,9 +350,12 @@ fn report_losses(bus: &str, report: &Report) {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.supervisor.is_some() {
+        if let Some(Engine::Supervised {
+            supervisor, bus, ..
+        }) = self.engine.take()
+        {
             self.command(Command::Stop);
-            if let Err(error) = self.finish() {
+            if let Err(error) = self.finish(supervisor, bus) {
                 say(Level::Error, format_args!("{error}"));
             }
         }

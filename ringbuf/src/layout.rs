@@ -157,10 +157,20 @@ pub fn pulse_section() -> Section {
     section(SectionKind::Pulse, "pulse", pulse_word::COUNT * 8)
 }
 
+/// The name of a host port's pulse section: a link's name has no slash in it, so none is another section's.
+#[must_use]
+pub fn port_pulse_name(link: &str) -> String {
+    format!("port/{link}")
+}
+
 /// Heartbeat, phase and identity of a host port, by its link: a port may park alone.
 #[must_use]
 pub fn port_pulse_section(link: &str) -> Section {
-    section(SectionKind::Pulse, link, pulse_word::COUNT * 8)
+    section(
+        SectionKind::Pulse,
+        &port_pulse_name(link),
+        pulse_word::COUNT * 8,
+    )
 }
 
 /// One doorbell towards each of `count` regions.

@@ -49,13 +49,28 @@ impl Idle {
             self.fruitless += 1;
             std::hint::spin_loop();
         } else if self.wait == WaitKind::SpinThenPark {
-            pulse.phase(Phase::Parked);
-            let bound = if polls { POLL_MAX } else { PARK_MAX };
-            self.sleeper.park(bound, has_news);
-            pulse.phase(Phase::Running);
+            self.sleep(pulse, polls, PARK_MAX, has_news);
             self.fruitless = SPINS / 2;
         } else {
             std::thread::yield_now();
         }
+    }
+
+    /// Sleeps, whatever the strategy, for at most `at_most`.
+    pub(crate) fn sleep(
+        &self,
+        pulse: &Pulse,
+        polls: bool,
+        at_most: Duration,
+        has_news: impl FnOnce() -> bool,
+    ) {
+        let bound = if polls {
+            at_most.min(POLL_MAX)
+        } else {
+            at_most
+        };
+        pulse.phase(Phase::Parked);
+        self.sleeper.park(bound, has_news);
+        pulse.phase(Phase::Running);
     }
 }

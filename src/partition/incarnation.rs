@@ -4,33 +4,37 @@
 //! actors, run. Recovery comes before anybody's own code: what was committed is shown even if an actor's factory then fails.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use airssys_ringbuf::memory::RangeError;
-use airssys_ringbuf::park::{Sleeper, Waker};
-use airssys_ringbuf::pulse::{CommandView, Identity, Order, Phase, Pulse};
-use airssys_ringbuf::region::{LockError, OpenError, SectionKind};
+use airssys_ringbuf::pulse::{Identity, Phase, Pulse};
+use airssys_ringbuf::region::{LockError, OpenError};
 use airssys_ringbuf::step::StepError;
 
 use crate::exit;
 use crate::host::PinError;
 use crate::host::cores::pin_current_thread;
 use crate::host::process::process_start_time;
-use crate::partition::bells::{self, BellError};
-use crate::partition::idle::Idle;
+use crate::local::LocalRings;
+use crate::partition::bells::{BellError, Waiting};
 use crate::partition::ports::{PortError, recover};
-use crate::partition::runner::Runner;
+use crate::partition::turns::{Turns, actors};
 use crate::partition::view::{BusView, Party, pulse};
-use crate::topology::model::{ActorId, Plan, WaitKind};
+use crate::topology::model::Plan;
 
 /// Which life of which partition this is, and what it is for.
 #[derive(Clone, Debug)]
 pub(crate) struct Life {
     pub(crate) partition: usize,
     pub(crate) incarnation: u64,
-    /// What `Wait::auto()` means on this machine, settled once for the whole bus.
-    pub(crate) auto: WaitKind,
+    pub(crate) waiting: Waiting,
     /// Do again what followed the last commits, and end: the partition will not live again.
     pub(crate) recovery_only: bool,
+}
+
+/// Where a bus lies.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
     pub(crate) directory: PathBuf,
     pub(crate) boot_id: [u8; 16],
 }
@@ -82,12 +86,37 @@ impl PartitionError {
 }
 
 /// Lives one life on the calling thread, which is the partition's own.
-pub(crate) fn live(plan: &Plan, life: &Life) -> Result<Ending, PartitionError> {
+pub(crate) fn live(
+    plan: &Arc<Plan>,
+    place: &Place,
+    life: &Life,
+    locals: &LocalRings,
+) -> Result<Ending, PartitionError> {
     if let Some(core) = plan.partitions[life.partition].core {
         pin_current_thread(core)?;
     }
     let party = Party::Partition(life.partition);
-    let view = BusView::open(&life.directory, plan, party, life.boot_id)?;
+    let view = BusView::open(&place.directory, plan, party, place.boot_id)?;
+    match begin(plan, view, life, locals)? {
+        Begun::Ended(ending) => Ok(ending),
+        Begun::Live(turns) => turns.run(),
+    }
+}
+
+/// What came of beginning an incarnation.
+pub(crate) enum Begun {
+    /// Recovery was all there was to do.
+    Ended(Ending),
+    Live(Turns),
+}
+
+/// Begins an incarnation over its mapped regions: recovers, and makes the actors.
+pub(crate) fn begin(
+    plan: &Arc<Plan>,
+    view: BusView,
+    life: &Life,
+    locals: &LocalRings,
+) -> Result<Begun, PartitionError> {
     let own = view.partition(life.partition);
     own.lock_for_life()?;
     let pulse = Pulse::new(own, pulse(own)?)?;
@@ -96,25 +125,22 @@ pub(crate) fn live(plan: &Plan, life: &Life) -> Result<Ending, PartitionError> {
         start_time: process_start_time(),
         incarnation: life.incarnation,
     });
-    let waker = bells::waker(plan, &view, life.partition, life.auto)?;
+    let waker = life.waiting.waker(plan, &view, life.partition)?;
     // Clears what a life that was killed asleep left, whether or not this one gets as far as sleeping.
-    let sleeper = bells::sleeper(plan, &view, life.partition)?;
+    let sleeper = life.waiting.sleeper(plan, &view, life.partition)?;
     pulse.phase(Phase::Recovering);
     let all_done = recover_all(plan, &view, life.partition)?;
     waker.wake_all();
     if all_done || life.recovery_only {
         pulse.phase(Phase::Stopping);
-        return Ok(if all_done {
+        return Ok(Begun::Ended(if all_done {
             Ending::Done
         } else {
             Ending::Stopped
-        });
+        }));
     }
-    Turns::new(plan, &view, life, pulse, (waker, sleeper))?.run()
-}
-
-fn actors(plan: &Plan, partition: usize) -> impl Iterator<Item = ActorId> {
-    (0..plan.partitions[partition].actors.len()).map(move |actor| ActorId { partition, actor })
+    let turns = Turns::new(plan, view, life, locals, pulse, (waker, sleeper))?;
+    Ok(Begun::Live(turns))
 }
 
 fn recover_all(plan: &Plan, view: &BusView, partition: usize) -> Result<bool, PartitionError> {
@@ -123,102 +149,4 @@ fn recover_all(plan: &Plan, view: &BusView, partition: usize) -> Result<bool, Pa
         all_done &= recover(plan, view, id)?;
     }
     Ok(all_done)
-}
-
-/// The loop of one incarnation.
-struct Turns<'a> {
-    plan: &'a Plan,
-    partition: usize,
-    pulse: Pulse,
-    beats: u64,
-    waker: Waker,
-    idle: Idle,
-    command: CommandView,
-    runners: Vec<Runner>,
-    stepped: bool,
-}
-
-impl<'a> Turns<'a> {
-    fn new(
-        plan: &'a Plan,
-        view: &BusView,
-        life: &Life,
-        pulse: Pulse,
-        (waker, sleeper): (Waker, Sleeper),
-    ) -> Result<Self, PartitionError> {
-        let own = &plan.partitions[life.partition];
-        let supervisor = view.supervisor();
-        let command = supervisor.section(SectionKind::Command, &own.name)?;
-        let runners = actors(plan, life.partition)
-            .map(|id| Runner::new(plan, view, id))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            plan,
-            partition: life.partition,
-            beats: pulse.beats(),
-            pulse,
-            waker,
-            idle: Idle::new(bells::settled(own.wait.kind(), life.auto), sleeper),
-            command: CommandView::new(supervisor, command)?,
-            runners,
-            stepped: false,
-        })
-    }
-
-    fn run(mut self) -> Result<Ending, PartitionError> {
-        // An actor's factory may have shown its cells' first values, which nobody waits for; whatever its recovery showed
-        // again, the peers were woken for.
-        self.pulse.phase(Phase::Running);
-        let ending = loop {
-            let order = self.command.order();
-            if order == Order::Stop {
-                break Ending::Stopped;
-            }
-            let busy = self.turn(order)?;
-            if busy {
-                self.idle.reset();
-            } else if self.runners.iter().all(Runner::is_done) {
-                break Ending::Done;
-            } else {
-                self.rest(order);
-            }
-        };
-        self.pulse.phase(Phase::Stopping);
-        Ok(ending)
-    }
-
-    /// Runs each actor once; whether another turn at once may do something.
-    #[inline]
-    fn turn(&mut self, order: Order) -> Result<bool, PartitionError> {
-        let (mut busy, mut visible) = (false, false);
-        self.beats += 1;
-        for (index, runner) in self.runners.iter_mut().enumerate() {
-            self.pulse.beat(self.beats, index as u64, runner.steps());
-            let turn = runner.turn(order).map_err(|source| {
-                let actor = &self.plan.partitions[self.partition].actors[index];
-                PartitionError::Step {
-                    actor: actor.name.clone(),
-                    source,
-                }
-            })?;
-            busy |= turn.busy;
-            visible |= turn.visible;
-        }
-        if !self.stepped {
-            self.stepped = true;
-            self.pulse.first_step();
-        }
-        if visible {
-            self.waker.wake();
-        }
-        Ok(busy)
-    }
-
-    fn rest(&mut self, order: Order) {
-        let (runners, command) = (&self.runners, &self.command);
-        let polls = order == Order::Run && runners.iter().any(Runner::polls);
-        self.idle.wait(&self.pulse, polls, || {
-            command.order() != order || runners.iter().any(Runner::has_news)
-        });
-    }
 }

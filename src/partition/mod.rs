@@ -4,16 +4,22 @@
 //! |---|---|
 //! | `view` | the regions that this partition maps: its own to write, its peers' and the supervisor's to read |
 //! | `ports` | opening an actor's ends for its factory |
-//! | `bells` | whom to wake, and by whom to be woken |
+//! | `bells`, `alarm` | whom to wake, and by whom to be woken |
 //! | `idle` | spin, yield or park |
 //! | `runner` | one actor: step, commit, retry |
+//! | `turns` | all actors of the partition, once each |
 //! | `incarnation` | from the first mapped page to the last turn |
+//! | `progress` | what actors have committed, for anybody |
 
+pub(crate) mod alarm;
 pub(crate) mod bells;
 mod idle;
 pub(crate) mod incarnation;
 pub(crate) mod ports;
+pub(crate) mod progress;
 mod runner;
+mod turns;
 pub(crate) mod view;
 
-pub(crate) use incarnation::{Ending, Life, PartitionError, live};
+pub(crate) use incarnation::{Begun, Ending, Life, PartitionError, Place, begin, live};
+pub(crate) use turns::{Pass, Turns};

@@ -5,16 +5,27 @@ use std::fmt;
 use airssys_ringbuf::Message;
 use airssys_ringbuf::step::{Attach, AttachError, Durable, End, Receiver, Sender, StepCore};
 
+use crate::local::{AnyLocal, LocalEnd, LocalReceiver, LocalRings, LocalSender};
 use crate::partition::view::BusView;
 use crate::topology::LinkId;
 use crate::topology::model::{ActorId, ActorPlan, Plan};
 
 /// An actor's ends could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("actor `{actor}`: {source}")]
+#[error("actor `{actor}`: {problem}")]
 pub struct PortError {
     actor: String,
-    source: AttachError,
+    problem: Problem,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    #[error(
+        "local link `{link}`: its end is held by somebody else of this process; drop that one first"
+    )]
+    LocalTaken { link: String },
 }
 
 /// Opens the ends of one actor in one incarnation; handed to its factory.
@@ -22,6 +33,8 @@ pub struct PortOpener<'a> {
     attach: Attach<'a>,
     plan: &'a Plan,
     view: &'a BusView,
+    locals: &'a LocalRings,
+    local_ends: Vec<LocalEnd>,
     actor: &'a ActorPlan,
 }
 
@@ -34,7 +47,12 @@ impl fmt::Debug for PortOpener<'_> {
 }
 
 impl<'a> PortOpener<'a> {
-    pub(crate) fn new(plan: &'a Plan, view: &'a BusView, id: ActorId) -> Result<Self, PortError> {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        view: &'a BusView,
+        locals: &'a LocalRings,
+        id: ActorId,
+    ) -> Result<Self, PortError> {
         let actor = plan.actor(id);
         let attach = Attach::new(
             view.partition(id.partition),
@@ -46,6 +64,8 @@ impl<'a> PortOpener<'a> {
             attach: attach.map_err(|source| failed(actor, source))?,
             plan,
             view,
+            locals,
+            local_ends: Vec::new(),
             actor,
         })
     }
@@ -76,15 +96,46 @@ impl<'a> PortOpener<'a> {
             .map_err(|source| failed(self.actor, source))
     }
 
-    pub(crate) fn finish(self) -> StepCore {
-        self.attach.finish()
+    pub(crate) fn local_sender<T: Send + 'static>(
+        &mut self,
+        link: usize,
+    ) -> Result<LocalSender<T>, PortError> {
+        let port = self.local(link).sender();
+        self.opened(link, true, port)
+    }
+
+    pub(crate) fn local_receiver<T: Send + 'static>(
+        &mut self,
+        link: usize,
+    ) -> Result<LocalReceiver<T>, PortError> {
+        let port = self.local(link).receiver();
+        self.opened(link, false, port)
+    }
+
+    fn local(&self, link: usize) -> &AnyLocal {
+        &self.locals.0[link]
+    }
+
+    fn opened<P>(&mut self, link: usize, sends: bool, port: Option<P>) -> Result<P, PortError> {
+        let port = port.ok_or_else(|| PortError {
+            actor: self.actor.name.clone(),
+            problem: Problem::LocalTaken {
+                link: self.plan.locals[link].name.clone(),
+            },
+        })?;
+        self.local_ends.push(self.local(link).end(sends));
+        Ok(port)
+    }
+
+    pub(crate) fn finish(self) -> (StepCore, Vec<LocalEnd>) {
+        (self.attach.finish(), self.local_ends)
     }
 }
 
 fn failed(actor: &ActorPlan, source: AttachError) -> PortError {
     PortError {
         actor: actor.name.clone(),
-        source,
+        problem: source.into(),
     }
 }
 

@@ -4,6 +4,7 @@ use airssys_ringbuf::pulse::Order;
 use airssys_ringbuf::step::{StepCore, StepError, Verdict};
 
 use crate::actor::{Actor, Refused, Step};
+use crate::local::{LocalEnd, LocalRings};
 use crate::partition::ports::{PortError, PortOpener};
 use crate::partition::view::BusView;
 use crate::topology::model::{ActorId, Plan};
@@ -41,6 +42,7 @@ pub(crate) struct Turn {
 pub(crate) struct Runner {
     actor: Box<dyn Actor>,
     core: StepCore,
+    locals: Vec<LocalEnd>,
     has_inputs: bool,
     share: Share,
     /// The output that refused the last step; the step runs again when that link has news.
@@ -51,17 +53,36 @@ pub(crate) struct Runner {
 
 impl Runner {
     /// Makes the actor by its factory, for this incarnation.
-    pub(crate) fn new(plan: &Plan, view: &BusView, id: ActorId) -> Result<Self, PortError> {
-        let mut opener = PortOpener::new(plan, view, id)?;
-        let actor = (plan.actor(id).factory)(&mut opener)?;
-        Ok(Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        view: &BusView,
+        locals: &LocalRings,
+        id: ActorId,
+    ) -> Result<Self, PortError> {
+        let mut opener = PortOpener::new(plan, view, locals, id)?;
+        let factory = &plan.partitions[id.partition].factories.0[id.actor];
+        let actor = factory(&mut opener)?;
+        let (core, locals) = opener.finish();
+        let receives_locally = plan.locals.iter().any(|local| local.to == id);
+        let runner = Self {
             actor,
-            core: opener.finish(),
-            has_inputs: !plan.actor(id).inputs.is_empty(),
+            core,
+            locals,
+            has_inputs: !plan.actor(id).inputs.is_empty() || receives_locally,
             share: Share::WHOLE,
             refused: None,
             retries: false,
-        })
+        };
+        if runner.is_done() {
+            runner.close_locals();
+        }
+        Ok(runner)
+    }
+
+    fn close_locals(&self) {
+        for end in &self.locals {
+            end.close();
+        }
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -79,7 +100,14 @@ impl Runner {
 
     /// Whether a turn would find something.
     pub(crate) fn has_news(&self) -> bool {
-        !self.core.is_done() && !self.retries && self.core.has_news(self.refused)
+        if self.core.is_done() || self.retries {
+            return false;
+        }
+        let local = self
+            .locals
+            .iter()
+            .fold(false, |news, end| end.has_news() | news);
+        local || self.core.has_news(self.refused)
     }
 
     /// One turn.
@@ -105,10 +133,17 @@ impl Runner {
     #[inline]
     fn end(&mut self, verdict: Verdict, busy: bool) -> Result<Turn, StepError> {
         let outcome = self.core.finish(verdict)?;
+        let local = self
+            .locals
+            .iter()
+            .fold(false, |shown, end| end.has_shown() | shown);
         let mut turn = Turn {
             busy: busy || outcome.committed,
-            visible: outcome.visible,
+            visible: outcome.visible | local,
         };
+        if self.core.is_done() {
+            self.close_locals();
+        }
         self.refused = None;
         if outcome.committed {
             if self.share != Share::WHOLE {
@@ -133,6 +168,7 @@ impl Runner {
         let aborted = self.core.finish(Verdict::Abort)?;
         self.core.begin(0);
         let ended = self.core.finish(Verdict::Done)?;
+        self.close_locals();
         self.refused = None;
         Ok(Turn {
             busy: true,

@@ -2,21 +2,29 @@
 
 use std::path::Path;
 
-use airssys_ringbuf::region::{Access, Expected, OpenError, Region, SectionEntry, SectionKind};
+use airssys_ringbuf::layout::port_pulse_name;
+use airssys_ringbuf::region::{
+    Access, CreateError, Expected, OpenError, Region, SectionEntry, SectionKind,
+};
 
 use crate::bus::directory::BusDirectory;
+use crate::partition::alarm::Alarm;
+use crate::topology::layout::{region_plan, supervisor_plan};
 use crate::topology::model::{Plan, SUPERVISOR};
 
-/// Every region of a bus, by partition, and the supervisor's.
+/// Every region of a bus: the partitions', the host's if it has ports, and the supervisor's.
 #[derive(Clone, Debug)]
 pub(crate) struct BusView {
-    partitions: Vec<Region>,
+    parties: Vec<Region>,
     supervisor: Region,
+    /// One for each host port.
+    alarms: Vec<Alarm>,
 }
 
 /// Who looks: what it may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Party {
+    /// A partition, or the host, by its place.
     Partition(usize),
     Supervisor,
     /// Reads only.
@@ -49,30 +57,52 @@ impl BusView {
                 &expected,
             )
         };
-        let partitions = plan
-            .partitions
-            .iter()
-            .enumerate()
-            .map(|(index, partition)| open(&partition.name, party == Party::Partition(index)))
+        let parties = (0..plan.parties())
+            .map(|index| open(plan.party_name(index), party == Party::Partition(index)))
             .collect::<Result<_, _>>()?;
+        let alarms = plan.host.iter();
         Ok(Self {
-            partitions,
+            parties,
             supervisor: open(SUPERVISOR, party == Party::Supervisor)?,
+            alarms: alarms.map(|port| Alarm::in_bus(path, &port.name)).collect(),
         })
     }
 
+    /// Makes every region in this process's heap, for everybody to write: nobody else can reach them.
+    pub(crate) fn heap(plan: &Plan) -> Result<Self, CreateError> {
+        let parties = (0..plan.parties())
+            .map(|index| Region::heap(&region_plan(plan, index)))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            parties,
+            supervisor: Region::heap(&supervisor_plan(plan))?,
+            alarms: plan.host.iter().map(|_| Alarm::in_heap()).collect(),
+        })
+    }
+
+    /// The region of a partition, or of the host.
     pub(crate) fn partition(&self, index: usize) -> &Region {
-        &self.partitions[index]
+        &self.parties[index]
     }
 
     pub(crate) fn supervisor(&self) -> &Region {
         &self.supervisor
+    }
+
+    /// What wakes a host port that sleeps in an event loop.
+    pub(crate) fn alarm(&self, port: usize) -> &Alarm {
+        &self.alarms[port]
     }
 }
 
 /// The pulse section of a region: every region has one.
 pub(crate) fn pulse(region: &Region) -> Result<&SectionEntry, OpenError> {
     region.section(SectionKind::Pulse, "pulse")
+}
+
+/// The pulse section of a host port.
+pub(crate) fn port_pulse<'a>(host: &'a Region, link: &str) -> Result<&'a SectionEntry, OpenError> {
+    host.section(SectionKind::Pulse, &port_pulse_name(link))
 }
 
 /// The doorbells of a region: every region has them.

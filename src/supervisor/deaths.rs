@@ -160,7 +160,7 @@ impl Supervisor {
             format_args!(
                 "{}: gives up because of `{name}`: {why}; stops everything and leaves the bus in {} for a look",
                 self.plan.bus,
-                self.directory.display()
+                self.place.directory.display()
             ),
         );
         self.outcome = Outcome::Escalated(format!("partition `{name}`: {why}"));

@@ -19,7 +19,8 @@ use airssys_osl::supervise::{Child, ExitStatus, SpawnOptions, StdioOption};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::enter::Marker;
-use crate::partition::{Ending, Life, PartitionError, live};
+use crate::local::LocalRings;
+use crate::partition::{Ending, Life, PartitionError, Place, live};
 use crate::report::{Level, say};
 use crate::supervisor::cause::Cause;
 use crate::topology::model::Plan;
@@ -90,6 +91,8 @@ impl SpawnError {
 pub(super) struct Lives {
     plan: Arc<Plan>,
     mode: LaunchMode,
+    place: Place,
+    locals: LocalRings,
     executor: ProcessExecutor,
     context: ExecutionContext,
     ends: mpsc::UnboundedSender<(usize, u64, End)>,
@@ -99,12 +102,15 @@ impl Lives {
     pub(super) fn new(
         plan: Arc<Plan>,
         mode: LaunchMode,
+        (place, locals): (Place, LocalRings),
         ends: mpsc::UnboundedSender<(usize, u64, End)>,
     ) -> Self {
         let principal = format!("airssys-rt:{}", plan.bus);
         Self {
             plan,
             mode,
+            place,
+            locals,
             executor: ProcessExecutor::new("airssys-rt"),
             context: ExecutionContext::new(SecurityContext::new(principal)),
             ends,
@@ -160,12 +166,13 @@ impl Lives {
 
     fn begin_thread(&self, life: Life) -> Result<Alive, SpawnError> {
         let (plan, ends) = (Arc::clone(&self.plan), self.ends.clone());
+        let (place, locals) = (self.place.clone(), self.locals.clone());
         let (partition, incarnation) = (life.partition, life.incarnation);
         let (send_end, end) = oneshot::channel();
         let thread = thread::Builder::new()
             .name(plan.partitions[partition].name.clone())
             .spawn(move || {
-                let lived = catch_unwind(AssertUnwindSafe(|| live(&plan, &life)));
+                let lived = catch_unwind(AssertUnwindSafe(|| live(&plan, &place, &life, &locals)));
                 // The receiver waits until this is sent: it is dropped only with the whole supervisor.
                 let _ = send_end.send(cause_of(lived));
             })

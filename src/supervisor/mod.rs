@@ -28,7 +28,7 @@ mod decide;
 mod lives;
 mod look;
 pub(crate) mod status;
-pub(crate) mod stop;
+mod stop;
 mod supervise;
 mod watch;
 

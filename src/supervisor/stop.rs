@@ -6,37 +6,12 @@
 
 use airssys_ringbuf::clock::monotonic_ns;
 use airssys_ringbuf::pulse::Order;
-use airssys_ringbuf::step::{Progress, progress};
+use airssys_ringbuf::step::Progress;
 
-use crate::partition::view::BusView;
+use crate::partition::progress::{counts_of, progress_of};
 use crate::report::{Level, say};
 use crate::supervisor::supervise::{Outcome, Stage, Supervisor};
-use crate::topology::model::{ActorId, Plan};
-
-/// What an actor has committed; nothing if its state can't be read just now.
-pub(crate) fn progress_of(plan: &Plan, view: &BusView, id: ActorId) -> Progress {
-    let actor = plan.actor(id);
-    let (inputs, outputs) = (actor.inputs.len(), actor.outputs.len());
-    progress(view.partition(id.partition), &actor.name, inputs, outputs).unwrap_or_else(|_| {
-        Progress {
-            received: vec![0; inputs],
-            sent: vec![0; outputs],
-            ..Progress::default()
-        }
-    })
-}
-
-/// Messages committed at both ends of a link: (sent, received).
-pub(crate) fn counts_of(plan: &Plan, view: &BusView, link: usize) -> (u64, u64) {
-    let ends = &plan.links[link];
-    let place = |links: &[crate::topology::LinkId]| links.iter().position(|id| id.0 == link);
-    // The receiver first: what it has received was sent before.
-    let received = place(&plan.actor(ends.to).inputs)
-        .map_or(0, |index| progress_of(plan, view, ends.to).received[index]);
-    let sent = place(&plan.actor(ends.from).outputs)
-        .map_or(0, |index| progress_of(plan, view, ends.from).sent[index]);
-    (sent, received)
-}
+use crate::topology::model::ActorId;
 
 impl Supervisor {
     fn actors_of(&self, partition: usize) -> impl Iterator<Item = Progress> {
@@ -79,6 +54,7 @@ impl Supervisor {
             self.order(partition, Order::Drain);
             self.slots[partition].beats_at_drain = self.beats_of(partition).unwrap_or(0);
         }
+        self.order_host(Order::Drain);
     }
 
     /// Beats of a partition that lives.
@@ -120,7 +96,9 @@ impl Supervisor {
     /// Whether nobody will ever receive from the link again.
     fn has_no_receiver(&self, link: usize) -> bool {
         let receiver = self.plan.links[link].to;
-        self.slots[receiver.partition].ended || progress_of(&self.plan, &self.view, receiver).done
+        // The host receives after the end what is there by then: its ports outlive the bus.
+        let slot = self.slots.get(receiver.partition);
+        slot.is_none_or(|slot| slot.ended) || progress_of(&self.plan, &self.view, receiver).done
     }
 
     /// Stops whatever lives, the last started first. What waits for its restart lives once more, to recover only.

@@ -1,6 +1,5 @@
 //! The supervisor's loop and its stages.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +9,15 @@ use airssys_ringbuf::pulse::{Command as OrderCell, Order, PulseView};
 use airssys_ringbuf::region::SectionKind;
 use tokio::sync::mpsc;
 
+use crate::local::LocalRings;
+use crate::partition::bells::Waiting;
 use crate::partition::view::{BusView, pulse};
-use crate::partition::{Life, PartitionError, bells};
+use crate::partition::{Life, PartitionError, Place};
 use crate::supervisor::decide::{Backoff, Intensity};
 use crate::supervisor::lives::{Alive, End, LaunchMode, Lives};
 use crate::supervisor::status::StatusBoard;
 use crate::supervisor::watch::Watch;
-use crate::topology::model::{Plan, WaitKind};
+use crate::topology::model::Plan;
 
 /// How often pulses and timers are looked at. It bounds no recovery: deaths are events.
 const TICK: Duration = Duration::from_millis(10);
@@ -106,9 +107,10 @@ pub(crate) struct Supervisor {
     pub(super) intensity: Intensity,
     lives: Lives,
     pub(super) status: Arc<StatusBoard>,
-    pub(super) directory: PathBuf,
-    boot_id: [u8; 16],
-    auto: WaitKind,
+    pub(super) place: Place,
+    waiting: Waiting,
+    /// Tells the host ports that nobody sends or receives any more.
+    pub(super) host_order: Option<OrderCell>,
     started: Option<std::sync::mpsc::Sender<Result<(), StartFailure>>>,
     pub(super) failed_start: Option<StartFailure>,
     ends: mpsc::UnboundedReceiver<(usize, u64, End)>,
@@ -121,9 +123,9 @@ pub(crate) struct Charge {
     pub(crate) mode: LaunchMode,
     pub(crate) view: BusView,
     pub(crate) status: Arc<StatusBoard>,
-    pub(crate) directory: PathBuf,
-    pub(crate) boot_id: [u8; 16],
-    pub(crate) auto: WaitKind,
+    pub(crate) place: Place,
+    pub(crate) locals: LocalRings,
+    pub(crate) waiting: Waiting,
     pub(crate) started: std::sync::mpsc::Sender<Result<(), StartFailure>>,
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
 }
@@ -132,30 +134,37 @@ impl Supervisor {
     pub(crate) fn new(charge: Charge) -> Result<Self, PartitionError> {
         let Charge { plan, view, .. } = charge;
         let (send_end, ends) = mpsc::unbounded_channel();
-        let slots = plan
-            .partitions
-            .iter()
-            .map(|partition| {
-                let section = view
-                    .supervisor()
-                    .section(SectionKind::Command, &partition.name)?;
-                Ok(Slot::new(
-                    OrderCell::new(view.supervisor(), section)?,
-                    Backoff::new(plan.backoff_first, plan.backoff_max),
-                ))
+        let orders = (0..plan.parties())
+            .map(|party| {
+                let supervisor = view.supervisor();
+                let section = supervisor.section(SectionKind::Command, plan.party_name(party))?;
+                let order = OrderCell::new(supervisor, section)?;
+                order.give(Order::Run);
+                Ok(order)
             })
-            .collect::<Result<_, PartitionError>>()?;
+            .collect::<Result<Vec<_>, PartitionError>>()?;
+        let mut orders = orders.into_iter();
+        let slots = plan.partitions.iter().zip(orders.by_ref());
+        let slots = slots.map(|(partition, order)| {
+            let backoff = Backoff::new(plan.backoff_first, plan.backoff_max);
+            Slot::new(order, backoff, partition.hosted)
+        });
         Ok(Self {
-            waker: bells::supervisor_waker(&plan, &view, charge.auto)?,
-            slots,
+            waker: charge.waiting.supervisor_waker(&plan, &view)?,
+            slots: slots.collect(),
+            host_order: orders.next(),
             stage: Stage::Starting(0),
             outcome: Outcome::Done,
             intensity: Intensity::new(plan.intensity, plan.period),
-            lives: Lives::new(Arc::clone(&plan), charge.mode, send_end),
+            lives: Lives::new(
+                Arc::clone(&plan),
+                charge.mode,
+                (charge.place.clone(), charge.locals),
+                send_end,
+            ),
             status: charge.status,
-            directory: charge.directory,
-            boot_id: charge.boot_id,
-            auto: charge.auto,
+            place: charge.place,
+            waiting: charge.waiting,
             started: Some(charge.started),
             failed_start: None,
             ends,
@@ -167,7 +176,7 @@ impl Supervisor {
 
     /// Runs the bus to its end.
     pub(crate) async fn run(mut self) -> Outcome {
-        self.begin(0, false).await;
+        self.begin_from(0).await;
         let mut looked_ns = monotonic_ns();
         while !self.slots.iter().all(|slot| slot.ended) {
             let tick = match self.stage {
@@ -190,6 +199,7 @@ impl Supervisor {
             }
         }
         self.answer_start();
+        self.order_host(Order::Stop);
         self.outcome
     }
 
@@ -217,10 +227,8 @@ impl Supervisor {
         let life = Life {
             partition,
             incarnation: slot.incarnation,
-            auto: self.auto,
+            waiting: self.waiting,
             recovery_only: last_rites,
-            directory: self.directory.clone(),
-            boot_id: self.boot_id,
         };
         match self.lives.begin(life).await {
             Ok(alive) => self.entered(partition, alive, begun_ns),
@@ -271,25 +279,47 @@ impl Supervisor {
                 return;
             }
         }
-        if partition + 1 < self.slots.len() {
-            self.stage = Stage::Starting(partition + 1);
-            Box::pin(self.begin(partition + 1, false)).await;
-        } else {
-            self.stage = Stage::Running;
-            self.answer_start();
+        self.begin_from(partition + 1).await;
+    }
+
+    /// Begins the first partition from `first` on that is the supervisor's to begin; if there is none, all of them run.
+    async fn begin_from(&mut self, first: usize) {
+        let supervised = |&partition: &usize| !self.plan.partitions[partition].hosted;
+        match (first..self.slots.len()).find(supervised) {
+            Some(partition) => {
+                self.stage = Stage::Starting(partition);
+                Box::pin(self.begin(partition, false)).await;
+            }
+            None => {
+                self.stage = Stage::Running;
+                self.answer_start();
+            }
         }
+    }
+
+    /// Orders to the host's threads: its ports, and the partitions that they drive.
+    pub(super) fn order_host(&self, order: Order) {
+        if let Some(host) = &self.host_order {
+            host.give(order);
+        }
+        for (slot, partition) in self.slots.iter().zip(&self.plan.partitions) {
+            if partition.hosted {
+                slot.order.give(order);
+            }
+        }
+        self.waker.wake();
     }
 }
 
 impl Slot {
-    fn new(order: OrderCell, backoff: Backoff) -> Self {
-        order.give(Order::Run);
+    /// A hosted partition is none of the supervisor's to start, to wait for or to bury.
+    fn new(order: OrderCell, backoff: Backoff, hosted: bool) -> Self {
         Self {
             alive: None,
             watch: None,
             order,
             incarnation: 0,
-            ended: false,
+            ended: hosted,
             killed_as_hung: false,
             due_ns: None,
             kill_at_ns: None,

@@ -40,11 +40,11 @@ pub(crate) struct MemoryBill {
 
 impl MemoryBill {
     pub(crate) fn of(plan: &Plan) -> Self {
-        let mut regions: Vec<(String, u64)> = plan
-            .partitions
-            .iter()
-            .enumerate()
-            .map(|(place, own)| (own.name.clone(), region_plan(plan, place).size() as u64))
+        let mut regions: Vec<(String, u64)> = (0..plan.parties())
+            .map(|place| {
+                let bytes = region_plan(plan, place).size() as u64;
+                (plan.party_name(place).to_owned(), bytes)
+            })
             .collect();
         let supervisor = supervisor_plan(plan).size() as u64;
         regions.push((SUPERVISOR.to_owned(), supervisor));
@@ -99,6 +99,7 @@ struct CoreRow {
     partition: String,
     core: Option<usize>,
     shared: bool,
+    hosted: bool,
     wait: String,
     actors: String,
 }
@@ -115,6 +116,7 @@ impl CoreMap {
                 partition: partition.name.clone(),
                 core: partition.core,
                 shared: partition.share_core,
+                hosted: partition.hosted,
                 wait: partition.wait.to_string(),
                 actors: actors.join(" "),
             }
@@ -130,6 +132,7 @@ impl fmt::Display for CoreMap {
         let mut table = Table::new(&["partition", "CPU", "wait", "actors"]);
         for row in &self.rows {
             let core = match (row.core, row.shared) {
+                _ if row.hosted => "the caller's".to_owned(),
                 (None, _) => "any".to_owned(),
                 (Some(core), false) => core.to_string(),
                 (Some(core), true) => format!("{core} (shared)"),

@@ -8,11 +8,15 @@ use std::time::Duration;
 use airssys_ringbuf::Message;
 
 use super::ends::{self, Declaration, Ends, LinkIn, LinkOut};
+use super::host::HostBuilder;
+use super::local_ends::{self, LocalIn, LocalOut};
 use super::model::{
-    ActorId, ActorPlan, Factory, Leftover, LinkId, PartitionPlan, Plan, Restart, Wait,
+    ActorId, ActorPlan, Factories, Factory, Leftover, LinkId, PartitionPlan, Plan, Restart, Wait,
 };
 use super::{Topology, TopologyError, describe, validate};
 use crate::actor::Actor;
+use crate::launch::Launch;
+use crate::local::MakeLocal;
 
 /// Tells the builders of one process apart, so that an end wired into another builder's topology is noticed. The value
 /// only has to be unique: nothing is ordered by it.
@@ -33,7 +37,7 @@ const HANG_AFTER: Duration = Duration::from_secs(5);
 /// Collects partitions, actors and links; made by [`Topology::builder`], finished by [`build`](Self::build).
 #[derive(Debug)]
 pub struct TopologyBuilder {
-    id: u64,
+    pub(super) id: u64,
     pub(super) name: String,
     bus: Option<String>,
     pub(super) intensity: u32,
@@ -43,7 +47,9 @@ pub struct TopologyBuilder {
     pub(super) leftover: Leftover,
     pub(super) drain_timeout: Duration,
     pub(super) partitions: Vec<PartitionPlan>,
+    pub(super) host: Vec<ActorPlan>,
     pub(super) links: Vec<LinkDraft>,
+    pub(super) locals: Vec<LocalDraft>,
     pub(super) foreign: Vec<ForeignEnd>,
 }
 
@@ -59,6 +65,19 @@ pub(super) struct LinkDraft {
     pub(super) from: Option<ActorId>,
     pub(super) to: Option<ActorId>,
 }
+
+/// A local link as declared, of which an end may still be loose.
+#[derive(Debug)]
+pub(super) struct LocalDraft {
+    pub(super) name: String,
+    pub(super) capacity: usize,
+    pub(super) make: MakeLocal,
+    pub(super) from: Option<ActorId>,
+    pub(super) to: Option<ActorId>,
+}
+
+/// Stands for the host's place, which comes after that of the last partition, until `build` knows it.
+pub(super) const HOST_DRAFT: usize = usize::MAX;
 
 /// An end of another builder's link, handed to one of our actors.
 #[derive(Debug)]
@@ -80,7 +99,9 @@ impl TopologyBuilder {
             leftover: Leftover::default(),
             drain_timeout: DRAIN_TIMEOUT,
             partitions: Vec::new(),
+            host: Vec::new(),
             links: Vec::new(),
+            locals: Vec::new(),
             foreign: Vec::new(),
         }
     }
@@ -147,6 +168,32 @@ impl TopologyBuilder {
         ends
     }
 
+    /// A link that carries any `T: Send` between two threads of this process, with room for `capacity` values.
+    ///
+    /// It lies in the heap and is no part of a step: what an aborted step sent or received stays sent or received, and a
+    /// crash of the process loses it. It works with [`Launch::Threads`] and [`Launch::Inline`].
+    pub fn local_link<T: Send + 'static>(
+        &mut self,
+        name: impl Into<String>,
+        capacity: usize,
+    ) -> (LocalOut<T>, LocalIn<T>) {
+        let name = name.into();
+        let ends = local_ends::pair(self.id, self.locals.len(), &name);
+        self.locals.push(LocalDraft {
+            name,
+            capacity,
+            make: MakeLocal::of::<T>(capacity),
+            from: None,
+            to: None,
+        });
+        ends
+    }
+
+    /// The launching program's own ports: for any of its threads, in every launch mode.
+    pub fn host(&mut self) -> HostBuilder<'_> {
+        HostBuilder::new(self)
+    }
+
     /// A new partition: what is pinned, killed and restarted as one. A second call with the same name is a second
     /// partition, which `build` refuses.
     pub fn partition(&mut self, name: impl Into<String>) -> PartitionBuilder<'_> {
@@ -159,7 +206,9 @@ impl TopologyBuilder {
             restart: Restart::default(),
             shutdown: SHUTDOWN,
             hang_after: HANG_AFTER,
+            hosted: false,
             actors: Vec::new(),
+            factories: Factories::default(),
         });
         PartitionBuilder { plan: self, place }
     }
@@ -169,17 +218,22 @@ impl TopologyBuilder {
     /// # Errors
     ///
     /// The first mistake in the order of declaration: the topology's own settings, its partitions with their actors, its
-    /// links.
+    /// host ports, its links, its local links.
     pub fn build(self) -> Result<Topology, TopologyError> {
         let bus = self.bus.clone().unwrap_or_else(|| self.name.clone());
         validate::settings(&self, &bus)?;
         validate::partitions(&self)?;
-        let links = validate::links(self.links, &self.name)?;
+        validate::host(&self)?;
+        let host = self.partitions.len();
+        let links = validate::links(self.links, &self.name, host)?;
+        let locals = validate::locals(self.locals, &links, &self.name)?;
         let mut plan = Plan {
             name: self.name,
             bus,
             partitions: self.partitions,
+            host: self.host,
             links,
+            locals,
             intensity: self.intensity,
             period: self.period,
             backoff_first: self.backoff_first,
@@ -191,6 +245,17 @@ impl TopologyBuilder {
         plan.digest = describe::digest(&plan);
         validate::regions(&plan)?;
         Ok(Topology::new(plan))
+    }
+
+    /// Like [`build`](Self::build), and checks that the topology can be launched that way at all.
+    ///
+    /// # Errors
+    ///
+    /// As `build`, and [`TopologyError::LocalLinkAcrossProcesses`].
+    pub fn build_for(self, launch: Launch) -> Result<Topology, TopologyError> {
+        let topology = self.build()?;
+        validate::launch(topology.plan(), launch)?;
+        Ok(topology)
     }
 }
 
@@ -222,6 +287,13 @@ impl PartitionBuilder<'_> {
     /// Allows other partitions that say the same on this partition's CPU.
     pub fn share_core(&mut self) -> &mut Self {
         self.settings().share_core = true;
+        self
+    }
+
+    /// Leaves the partition to a thread of the launching program, which drives it by [`Hosted::turn`](crate::Hosted::turn):
+    /// the same guarantees, but nobody watches or restarts it, and it isn't pinned.
+    pub fn hosted(&mut self) -> &mut Self {
+        self.settings().hosted = true;
         self
     }
 
@@ -278,6 +350,12 @@ impl PartitionBuilder<'_> {
         for &LinkId(link) in &declaration.inputs {
             self.plan.links[link].to = Some(actor);
         }
+        for &link in &declaration.local_outputs {
+            self.plan.locals[link].from = Some(actor);
+        }
+        for &link in &declaration.local_inputs {
+            self.plan.locals[link].to = Some(actor);
+        }
         let foreign = declaration.foreign.into_iter();
         self.plan
             .foreign
@@ -287,8 +365,8 @@ impl PartitionBuilder<'_> {
             inputs: declaration.inputs,
             outputs: declaration.outputs,
             cells: declaration.cells,
-            factory,
         });
+        self.settings().factories.0.push(factory);
     }
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use airssys_ringbuf::{fnv1a64, schema};
 
-use super::model::{ActorPlan, LinkId, PartitionPlan, Plan};
+use super::model::{ActorId, ActorPlan, HOST, LinkId, PartitionPlan, Plan};
 
 /// Longest quotation of a text that came out of a file, in characters.
 const QUOTE_LEN_MAX: usize = 120;
@@ -50,13 +50,28 @@ pub(super) fn describe(plan: &Plan) -> String {
     }
     for link in &plan.links {
         text.item("link", &link.name);
-        text.attribute("from", &plan.actor(link.from).name);
-        text.attribute("to", &plan.actor(link.to).name);
+        text.attribute("from", end_name(plan, link.from));
+        text.attribute("to", end_name(plan, link.to));
         text.attribute("capacity", link.capacity);
         text.attribute("stamped", if link.stamped { "yes" } else { "no" });
         text.attribute("schema", one_line(&link.schema_text));
     }
+    for local in &plan.locals {
+        text.item("local-link", &local.name);
+        text.attribute("from", end_name(plan, local.from));
+        text.attribute("to", end_name(plan, local.to));
+        text.attribute("capacity", local.capacity);
+    }
     text.0
+}
+
+/// An actor's name, or the host's: no link has both ends there, and a host port has no other name than its link's.
+fn end_name(plan: &Plan, end: ActorId) -> String {
+    if end.partition == plan.host_index() {
+        format!("({HOST})")
+    } else {
+        plan.actor(end).name.clone()
+    }
 }
 
 fn describe_partition(text: &mut Text, partition: &PartitionPlan) {
@@ -65,6 +80,9 @@ fn describe_partition(text: &mut Text, partition: &PartitionPlan) {
     text.attribute("restart", partition.restart);
     text.attribute("shutdown", Exact(partition.shutdown));
     text.attribute("hang-after", Exact(partition.hang_after));
+    if partition.hosted {
+        text.attribute("hosted", "yes");
+    }
 }
 
 fn describe_actor(text: &mut Text, plan: &Plan, partition: &str, actor: &ActorPlan) {

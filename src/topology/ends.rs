@@ -15,7 +15,7 @@ use crate::partition::ports::{PortError, PortOpener};
 
 /// What can be handed to [`PartitionBuilder::actor`](super::PartitionBuilder::actor) as an actor's ends.
 ///
-/// Implemented for [`LinkOut`], [`LinkIn`], [`CellSpec`], `()`, and for `Vec`s, arrays and tuples (up to eight) of
+/// Implemented for [`LinkOut`], [`LinkIn`], [`CellSpec`], [`LocalOut`](super::LocalOut), [`LocalIn`](super::LocalIn), `()`, and for `Vec`s, arrays and tuples (up to eight) of
 /// these, in any nesting. The factory gets the ports in the same shape. Not meant to be implemented elsewhere.
 pub trait Ends: Send + Sync + 'static {
     /// What the factory gets: the opened ports.
@@ -42,6 +42,9 @@ pub struct Declaration {
     pub(crate) inputs: Vec<LinkId>,
     pub(crate) outputs: Vec<LinkId>,
     pub(crate) cells: Vec<CellPlan>,
+    /// Places of local links.
+    pub(crate) local_inputs: Vec<usize>,
+    pub(crate) local_outputs: Vec<usize>,
     /// Names of links whose ends came from another builder.
     pub(crate) foreign: Vec<String>,
 }
@@ -53,21 +56,23 @@ impl Declaration {
             inputs: Vec::new(),
             outputs: Vec::new(),
             cells: Vec::new(),
+            local_inputs: Vec::new(),
+            local_outputs: Vec::new(),
             foreign: Vec::new(),
         }
     }
 }
 
 /// Where an end belongs. The name is for errors only: the link of another builder can't be looked up.
-struct Origin {
-    builder: u64,
-    link: LinkId,
-    name: Arc<str>,
+pub(super) struct Origin<I> {
+    pub(super) builder: u64,
+    pub(super) link: I,
+    pub(super) name: Arc<str>,
 }
 
-impl Origin {
+impl<I: Copy> Origin<I> {
     /// Whether the end is the declaring builder's own; notes it as foreign if it isn't.
-    fn checked(&self, declaration: &mut Declaration) -> Option<LinkId> {
+    pub(super) fn checked(&self, declaration: &mut Declaration) -> Option<I> {
         if self.builder == declaration.builder {
             return Some(self.link);
         }
@@ -76,17 +81,17 @@ impl Origin {
     }
 }
 
-/// The sending end of a link, to be wired to exactly one actor; becomes its [`Sender`].
-#[must_use = "a link whose end is not wired to an actor is refused by `build`"]
+/// The sending end of a link, to be wired to exactly one actor, whose [`Sender`] it becomes, or to the host.
+#[must_use = "a link whose end is not wired is refused by `build`"]
 pub struct LinkOut<T> {
-    origin: Origin,
+    origin: Origin<LinkId>,
     message: PhantomData<fn(T)>,
 }
 
-/// The receiving end of a link, to be wired to exactly one actor; becomes its [`Receiver`].
-#[must_use = "a link whose end is not wired to an actor is refused by `build`"]
+/// The receiving end of a link, to be wired to exactly one actor, whose [`Receiver`] it becomes, or to the host.
+#[must_use = "a link whose end is not wired is refused by `build`"]
 pub struct LinkIn<T> {
-    origin: Origin,
+    origin: Origin<LinkId>,
     message: PhantomData<fn() -> T>,
 }
 

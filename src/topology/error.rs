@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::limits::{
-    ACTOR_LINKS_MAX, CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, MESSAGE_ALIGN_MAX, MESSAGE_SIZE_MAX,
-    PARTITIONS_MAX,
+    ACTOR_LINKS_MAX, CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, HOST_PORTS_MAX, MESSAGE_ALIGN_MAX,
+    MESSAGE_SIZE_MAX, PARTITIONS_MAX,
 };
-use super::model::SUPERVISOR;
+use super::model::{HOST, SUPERVISOR};
 
 const NAME_RULE: &str =
     "a name has 1 to 63 characters of a-z, 0-9, `_` and `-` and starts with a letter or a digit";
@@ -14,7 +14,7 @@ const NAME_RULE: &str =
 /// Why a topology was refused.
 ///
 /// `build` reports the first one in the order of declaration: the topology itself, then its partitions with their
-/// actors, then its links.
+/// actors, then its host ports, its links, its local links.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[expect(
@@ -60,9 +60,37 @@ pub enum TopologyError {
 
     /// A partition has the name of the supervisor's own region.
     #[error(
-        "topology `{topology}`, partition `{SUPERVISOR}`: this name is reserved for the supervisor's region; choose another"
+        "topology `{topology}`, partition `{partition}`: this name is reserved (`{SUPERVISOR}` and `{HOST}` have regions of their own); choose another"
     )]
-    ReservedPartition { topology: String },
+    ReservedPartition { topology: String, partition: String },
+
+    /// A hosted partition is pinned.
+    #[error(
+        "topology `{topology}`, partition `{partition}`: it is hosted and pinned to CPU {core}, but runs on a thread of yours, which is not ours to pin; drop `.core({core})` and pin that thread"
+    )]
+    HostedPinned {
+        topology: String,
+        partition: String,
+        core: usize,
+    },
+
+    /// More host ports than there are places for.
+    #[error(
+        "topology `{topology}`: {found} host ports are above the maximum of {HOST_PORTS_MAX}; send several kinds over one link"
+    )]
+    TooManyHostPorts { topology: String, found: usize },
+
+    /// Both ends of a link are the host's.
+    #[error(
+        "topology `{topology}`, link `{link}`: both of its ends are host ports; wire one of them to an actor, or use a channel"
+    )]
+    HostToHost { topology: String, link: String },
+
+    /// A local link lies in one process's heap.
+    #[error(
+        "topology `{topology}`, local link `{link}`: it can't connect processes; launch with Launch::Threads, or make it a link of a `#[message]` type"
+    )]
+    LocalLinkAcrossProcesses { topology: String, link: String },
 
     /// Two partitions have one name.
     #[error(

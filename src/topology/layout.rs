@@ -6,29 +6,29 @@
 
 use airssys_ringbuf::layout::{
     RingShape, actor_section, cell_section, command_section, credit_section, doorbells_section,
-    latency_section, pulse_section, ring_section,
+    latency_section, port_pulse_section, pulse_section, ring_section,
 };
 use airssys_ringbuf::region::{RegionPlan, Section};
 
-use super::model::{LinkPlan, PartitionPlan, Plan, SUPERVISOR};
+use super::model::{ActorPlan, LinkPlan, Plan, SUPERVISOR};
 
-/// The region of one partition, by its index.
-pub(crate) fn region_plan(plan: &Plan, partition: usize) -> RegionPlan {
-    let own = &plan.partitions[partition];
-    let mut region = common(plan, &own.name);
-    add_actors(&mut region, own);
+/// The region of one partition, or of the host, by its index.
+pub(crate) fn region_plan(plan: &Plan, party: usize) -> RegionPlan {
+    let mut region = common(plan, plan.party_name(party));
+    if party == plan.host_index() {
+        for port in &plan.host {
+            region.add(port_pulse_section(&port.name));
+        }
+    }
+    add_actors(&mut region, plan.actors(party));
     for link in plan
         .links
         .iter()
-        .filter(|link| link.from.partition == partition)
+        .filter(|link| link.from.partition == party)
     {
         region.add(ring(link));
     }
-    for link in plan
-        .links
-        .iter()
-        .filter(|link| link.to.partition == partition)
-    {
+    for link in plan.links.iter().filter(|link| link.to.partition == party) {
         for section in receiving(link) {
             region.add(section);
         }
@@ -36,11 +36,11 @@ pub(crate) fn region_plan(plan: &Plan, partition: usize) -> RegionPlan {
     region
 }
 
-/// The region of the supervisor: its orders to each partition.
+/// The region of the supervisor: its orders to each partition, and to the host.
 pub(crate) fn supervisor_plan(plan: &Plan) -> RegionPlan {
     let mut region = common(plan, SUPERVISOR);
-    for partition in &plan.partitions {
-        region.add(command_section(&partition.name));
+    for party in 0..plan.parties() {
+        region.add(command_section(plan.party_name(party)));
     }
     region
 }
@@ -52,8 +52,8 @@ fn common(plan: &Plan, owner: &str) -> RegionPlan {
     region
 }
 
-fn add_actors(region: &mut RegionPlan, partition: &PartitionPlan) {
-    for actor in &partition.actors {
+fn add_actors(region: &mut RegionPlan, actors: &[ActorPlan]) {
+    for actor in actors {
         let (inputs, outputs) = (actor.inputs.len(), actor.outputs.len());
         region.add(actor_section(&actor.name, inputs, outputs));
         for cell in &actor.cells {

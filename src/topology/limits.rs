@@ -7,9 +7,11 @@ pub(crate) use airssys_ringbuf::layout::{
 /// Incoming or outgoing links of one actor: what keeps a record within a few lines.
 pub(crate) const ACTOR_LINKS_MAX: usize = 64;
 
-/// Partitions of one topology. A sleeper waits for one doorbell of each region with `futex_waitv`, which takes 128; the
-/// other half is left to host ports.
+/// Partitions of one topology. A sleeper waits for one doorbell of each region with `futex_waitv`, which takes 128.
 pub(crate) const PARTITIONS_MAX: usize = 63;
+
+/// Host ports of one topology: each has a doorbell in every region.
+pub(crate) const HOST_PORTS_MAX: usize = 1024;
 
 /// Bytes of a name: names become file names and fixed-size fields of region headers.
 const NAME_LEN_MAX: usize = 63;

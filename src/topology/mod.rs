@@ -3,7 +3,8 @@
 //! | file | concern |
 //! |---|---|
 //! | `builder` | declaring: partitions, actors, links |
-//! | `ends` | what an actor is declared with, by value |
+//! | `host` | declaring host ports |
+//! | `ends`, `local_ends` | what an actor is declared with, by value |
 //! | `validate`, `limits`, `error` | what `build` refuses |
 //! | `model` | the plan that everybody else reads |
 //! | `describe` | canonical text, digest, differences |
@@ -15,10 +16,12 @@ mod builder;
 mod describe;
 mod ends;
 mod error;
+mod host;
 pub(crate) mod layout;
 pub(crate) mod limits;
+mod local_ends;
 pub(crate) mod model;
-mod validate;
+pub(crate) mod validate;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +29,8 @@ use std::sync::Arc;
 pub use builder::{LinkOptions, PartitionBuilder, TopologyBuilder};
 pub use ends::{CellSpec, Declaration, Ends, LinkIn, LinkOut, durable, durable_with};
 pub use error::TopologyError;
+pub use host::HostBuilder;
+pub use local_ends::{LocalIn, LocalOut};
 pub use model::{Leftover, LinkId, Restart, Wait};
 
 use model::Plan;

@@ -9,10 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::Actor;
+use crate::local::MakeLocal;
 use crate::partition::ports::{PortError, PortOpener};
 
 /// The name under which the supervisor's own region lies in the bus directory; no partition may take it.
 pub(crate) const SUPERVISOR: &str = "supervisor";
+
+/// The same for the launching program's region, with its host ports.
+pub(crate) const HOST: &str = "host";
 
 /// Which link of a topology: its place among the links, in order of declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,12 +30,12 @@ impl LinkId {
     }
 }
 
-/// Which actor of a topology.
+/// Which actor of a topology, or which host port: ports lie in the records like actors with one end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ActorId {
-    /// Place in [`Plan::partitions`].
+    /// Place in [`Plan::partitions`], or [`Plan::host_index`].
     pub(crate) partition: usize,
-    /// Place in [`PartitionPlan::actors`].
+    /// Place in [`PartitionPlan::actors`] or [`Plan::host`].
     pub(crate) actor: usize,
 }
 
@@ -45,7 +49,10 @@ pub(crate) struct Plan {
     pub(crate) name: String,
     pub(crate) bus: String,
     pub(crate) partitions: Vec<PartitionPlan>,
+    /// The host ports: each like an actor with one end, named after its link.
+    pub(crate) host: Vec<ActorPlan>,
     pub(crate) links: Vec<LinkPlan>,
+    pub(crate) locals: Vec<LocalPlan>,
     /// More failures than this within `period` end the topology.
     pub(crate) intensity: u32,
     pub(crate) period: Duration,
@@ -60,7 +67,33 @@ pub(crate) struct Plan {
 impl Plan {
     /// The actor's plan; the id must be of this topology.
     pub(crate) fn actor(&self, id: ActorId) -> &ActorPlan {
-        &self.partitions[id.partition].actors[id.actor]
+        &self.actors(id.partition)[id.actor]
+    }
+
+    /// The actors of a partition, or the host ports.
+    pub(crate) fn actors(&self, party: usize) -> &[ActorPlan] {
+        match self.partitions.get(party) {
+            Some(partition) => &partition.actors,
+            None => &self.host,
+        }
+    }
+
+    /// Whose region it is: a partition's name, or [`HOST`].
+    pub(crate) fn party_name(&self, party: usize) -> &str {
+        match self.partitions.get(party) {
+            Some(partition) => &partition.name,
+            None => HOST,
+        }
+    }
+
+    /// The launching program's place after the partitions.
+    pub(crate) fn host_index(&self) -> usize {
+        self.partitions.len()
+    }
+
+    /// Regions but the supervisor's: one for each partition, and the host's if it has ports.
+    pub(crate) fn parties(&self) -> usize {
+        self.partitions.len() + usize::from(!self.host.is_empty())
     }
 
     /// The link's plan; the id must be of this topology.
@@ -68,10 +101,14 @@ impl Plan {
         &self.links[id.0]
     }
 
-    /// Doorbells in each region: one per region of the bus, in the order of the partitions, then the
-    /// supervisor's.
+    /// Doorbells in each region: one for each that may sleep: the partitions, the supervisor, the host ports.
     pub(crate) fn bells(&self) -> usize {
-        self.partitions.len() + 1
+        self.partitions.len() + 1 + self.host.len()
+    }
+
+    /// Which doorbell a host port listens to.
+    pub(crate) fn port_bell(&self, port: usize) -> usize {
+        self.partitions.len() + 1 + port
     }
 }
 
@@ -86,27 +123,30 @@ pub(crate) struct PartitionPlan {
     /// Time between the request to stop and the kill; zero kills at once.
     pub(crate) shutdown: Duration,
     pub(crate) hang_after: Duration,
+    /// Driven by the launching program's own thread instead of the supervisor's.
+    pub(crate) hosted: bool,
     pub(crate) actors: Vec<ActorPlan>,
+    /// How to make each actor.
+    pub(crate) factories: Factories,
 }
 
-/// One actor: its ports and cells in the order of its declaration, and how to make it.
+/// One for each actor of a partition.
+#[derive(Default)]
+pub(crate) struct Factories(pub(crate) Vec<Factory>);
+
+impl fmt::Debug for Factories {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} factories", self.0.len())
+    }
+}
+
+/// One actor: its ports and cells in the order of its declaration.
+#[derive(Debug)]
 pub(crate) struct ActorPlan {
     pub(crate) name: String,
     pub(crate) inputs: Vec<LinkId>,
     pub(crate) outputs: Vec<LinkId>,
     pub(crate) cells: Vec<CellPlan>,
-    pub(crate) factory: Factory,
-}
-
-impl fmt::Debug for ActorPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ActorPlan")
-            .field("name", &self.name)
-            .field("inputs", &self.inputs)
-            .field("outputs", &self.outputs)
-            .field("cells", &self.cells)
-            .finish_non_exhaustive()
-    }
 }
 
 /// One link with both of its ends.
@@ -120,6 +160,16 @@ pub(crate) struct LinkPlan {
     pub(crate) stamped: bool,
     pub(crate) from: ActorId,
     pub(crate) to: ActorId,
+}
+
+/// One local link with both of its ends: it lies in this process's heap, in no region.
+#[derive(Debug)]
+pub(crate) struct LocalPlan {
+    pub(crate) name: String,
+    pub(crate) capacity: usize,
+    pub(crate) from: ActorId,
+    pub(crate) to: ActorId,
+    pub(crate) make: MakeLocal,
 }
 
 /// One durable cell of an actor.

@@ -3,13 +3,16 @@
 use std::collections::{HashMap, HashSet};
 
 use super::TopologyError;
-use super::builder::{LinkDraft, TopologyBuilder};
+use super::builder::{HOST_DRAFT, LinkDraft, LocalDraft, TopologyBuilder};
 use super::layout::region_plan;
 use super::limits::{
-    ACTOR_LINKS_MAX, CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, MESSAGE_ALIGN_MAX, MESSAGE_SIZE_MAX,
-    PARTITIONS_MAX, is_valid_name,
+    ACTOR_LINKS_MAX, CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, HOST_PORTS_MAX, MESSAGE_ALIGN_MAX,
+    MESSAGE_SIZE_MAX, PARTITIONS_MAX, is_valid_name,
 };
-use super::model::{ActorId, ActorPlan, CellPlan, LinkPlan, PartitionPlan, Plan, SUPERVISOR};
+use super::model::{
+    ActorId, ActorPlan, CellPlan, HOST, LinkPlan, LocalPlan, PartitionPlan, Plan, SUPERVISOR,
+};
+use crate::launch::Launch;
 
 /// Checks the topology's own names and policies.
 pub(super) fn settings(draft: &TopologyBuilder, bus: &str) -> Result<(), TopologyError> {
@@ -93,8 +96,18 @@ pub(super) fn partitions(draft: &TopologyBuilder) -> Result<(), TopologyError> {
 fn partition_settings(partition: &PartitionPlan, topology: &str) -> Result<(), TopologyError> {
     let topology = topology.to_owned();
     let name = partition.name.clone();
-    if name == SUPERVISOR {
-        return Err(TopologyError::ReservedPartition { topology });
+    if name == SUPERVISOR || name == HOST {
+        return Err(TopologyError::ReservedPartition {
+            topology,
+            partition: name,
+        });
+    }
+    if let (true, Some(core)) = (partition.hosted, partition.core) {
+        return Err(TopologyError::HostedPinned {
+            topology,
+            partition: name,
+            core,
+        });
     }
     if !is_valid_name(&name) {
         return Err(TopologyError::PartitionName {
@@ -210,10 +223,31 @@ fn check_cell(plan: &CellPlan, actor: &str, topology: &str) -> Result<(), Topolo
     Ok(())
 }
 
-/// Checks the links, and takes those whose ends are both wired into the plan.
+/// Checks the host ports.
+pub(super) fn host(draft: &TopologyBuilder) -> Result<(), TopologyError> {
+    let topology = || draft.name.clone();
+    if draft.host.len() > HOST_PORTS_MAX {
+        return Err(TopologyError::TooManyHostPorts {
+            topology: topology(),
+            found: draft.host.len(),
+        });
+    }
+    let foreign = |end: &&super::builder::ForeignEnd| end.actor.partition == HOST_DRAFT;
+    match draft.foreign.iter().find(foreign) {
+        None => Ok(()),
+        Some(end) => Err(TopologyError::ForeignEnd {
+            topology: topology(),
+            actor: HOST.to_owned(),
+            link: end.link.clone(),
+        }),
+    }
+}
+
+/// Checks the links, and takes those whose ends are both wired into the plan; `host` is the host's place.
 pub(super) fn links(
     drafts: Vec<LinkDraft>,
     topology: &str,
+    host: usize,
 ) -> Result<Vec<LinkPlan>, TopologyError> {
     let mut seen = HashSet::new();
     let mut plans = Vec::with_capacity(drafts.len());
@@ -224,12 +258,86 @@ pub(super) fn links(
                 link: draft.name,
             });
         }
-        plans.push(check_link(draft, topology)?);
+        plans.push(check_link(draft, topology, host)?);
     }
     Ok(plans)
 }
 
-fn check_link(draft: LinkDraft, topology: &str) -> Result<LinkPlan, TopologyError> {
+/// Checks the local links, and takes those whose ends are both wired into the plan.
+pub(super) fn locals(
+    drafts: Vec<LocalDraft>,
+    links: &[LinkPlan],
+    topology: &str,
+) -> Result<Vec<LocalPlan>, TopologyError> {
+    let topology = || topology.to_owned();
+    let mut seen: HashSet<String> = links.iter().map(|link| link.name.clone()).collect();
+    let mut plans = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let link = draft.name;
+        if !is_valid_name(&link) {
+            return Err(TopologyError::LinkName {
+                topology: topology(),
+                link,
+            });
+        }
+        if !seen.insert(link.clone()) {
+            return Err(TopologyError::DuplicateLink {
+                topology: topology(),
+                link,
+            });
+        }
+        if draft.capacity == 0 {
+            return Err(TopologyError::CapacityZero {
+                topology: topology(),
+                link,
+            });
+        }
+        let (Some(from), Some(to)) = (draft.from, draft.to) else {
+            let end = if draft.from.is_none() {
+                "sending"
+            } else {
+                "receiving"
+            };
+            return Err(TopologyError::Unwired {
+                topology: topology(),
+                link,
+                end,
+            });
+        };
+        plans.push(LocalPlan {
+            name: link,
+            capacity: draft.capacity,
+            from,
+            to,
+            make: draft.make,
+        });
+    }
+    Ok(plans)
+}
+
+/// Checks what depends on how the topology is to be launched.
+pub(crate) fn launch(plan: &Plan, launch: Launch) -> Result<(), TopologyError> {
+    match (launch, plan.locals.first()) {
+        (Launch::Processes, Some(local)) => Err(TopologyError::LocalLinkAcrossProcesses {
+            topology: plan.name.clone(),
+            link: local.name.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Where an end lies, now that the host's place is known.
+fn placed(end: ActorId, host: usize) -> ActorId {
+    match end.partition {
+        HOST_DRAFT => ActorId {
+            partition: host,
+            ..end
+        },
+        _ => end,
+    }
+}
+
+fn check_link(draft: LinkDraft, topology: &str, host: usize) -> Result<LinkPlan, TopologyError> {
     let topology = topology.to_owned();
     if !is_valid_name(&draft.name) {
         return Err(TopologyError::LinkName {
@@ -240,15 +348,21 @@ fn check_link(draft: LinkDraft, topology: &str) -> Result<LinkPlan, TopologyErro
     check_capacity(&draft, &topology)?;
     check_message(&draft, &topology)?;
     let unwired = |end| TopologyError::Unwired {
-        topology,
+        topology: topology.clone(),
         link: draft.name.clone(),
         end,
     };
     let (from, to) = match (draft.from, draft.to) {
-        (Some(from), Some(to)) => (from, to),
+        (Some(from), Some(to)) => (placed(from, host), placed(to, host)),
         (None, _) => return Err(unwired("sending")),
         (Some(_), None) => return Err(unwired("receiving")),
     };
+    if from.partition == host && to.partition == host {
+        return Err(TopologyError::HostToHost {
+            topology,
+            link: draft.name,
+        });
+    }
     Ok(LinkPlan {
         name: draft.name,
         schema_text: draft.schema_text,
@@ -310,11 +424,11 @@ fn check_message(draft: &LinkDraft, topology: &str) -> Result<(), TopologyError>
 
 /// Checks that each region can be laid out at all; whether this machine has the memory is for `launch` to see.
 pub(super) fn regions(plan: &Plan) -> Result<(), TopologyError> {
-    for (place, partition) in plan.partitions.iter().enumerate() {
+    for place in 0..plan.parties() {
         if region_plan(plan, place).size() == usize::MAX {
             return Err(TopologyError::RegionTooLarge {
                 topology: plan.name.clone(),
-                partition: partition.name.clone(),
+                partition: plan.party_name(place).to_owned(),
             });
         }
     }

@@ -1,0 +1,32 @@
+//! What actors have committed, and what links have carried: read off the records, by anybody who maps the regions.
+
+use airssys_ringbuf::step::{Progress, progress};
+
+use crate::partition::view::BusView;
+use crate::topology::LinkId;
+use crate::topology::model::{ActorId, Plan};
+
+/// What an actor has committed; nothing if its state can't be read just now.
+pub(crate) fn progress_of(plan: &Plan, view: &BusView, id: ActorId) -> Progress {
+    let actor = plan.actor(id);
+    let (inputs, outputs) = (actor.inputs.len(), actor.outputs.len());
+    progress(view.partition(id.partition), &actor.name, inputs, outputs).unwrap_or_else(|_| {
+        Progress {
+            received: vec![0; inputs],
+            sent: vec![0; outputs],
+            ..Progress::default()
+        }
+    })
+}
+
+/// Messages committed at both ends of a link: (sent, received).
+pub(crate) fn counts_of(plan: &Plan, view: &BusView, link: usize) -> (u64, u64) {
+    let ends = &plan.links[link];
+    let place = |links: &[LinkId]| links.iter().position(|id| id.0 == link);
+    // The receiver first: what it has received was sent before.
+    let received = place(&plan.actor(ends.to).inputs)
+        .map_or(0, |index| progress_of(plan, view, ends.to).received[index]);
+    let sent = place(&plan.actor(ends.from).outputs)
+        .map_or(0, |index| progress_of(plan, view, ends.from).sent[index]);
+    (sent, received)
+}
