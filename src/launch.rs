@@ -40,6 +40,7 @@ pub enum Launch {
     /// Each as a thread of this process. A panic restarts one; a hang or a crash of the process can't be mended.
     Threads,
     /// Each as a process of its own: this program, executed again. Its `main` has to call [`enter`](crate::enter) first.
+    /// Of this process's descriptors they inherit the standard ones, and those that it opened without close-on-exec.
     Processes,
 }
 

@@ -23,7 +23,9 @@
 //! | region | [`region`], [`layout`], [`latency`], [`pulse`], [`park`] |
 //! | step | [`step`] |
 //!
-//! Unsafe code lives in `memory`, `slots`, `ring/slot`, `ring/bare` and `step/ports` and nowhere else.
+//! Beside them stands [`signals`], which knows none of them.
+//!
+//! Unsafe code lives in `memory`, `slots`, `ring/slot`, `ring/bare`, `step/ports` and `signals` and nowhere else.
 //!
 //! Out of scope: power loss, a kernel crash, and somebody of the same user truncating a mapped file (`SIGBUS`).
 
@@ -46,6 +48,7 @@ pub mod pulse;
 pub mod region;
 mod ring;
 pub mod schema;
+pub mod signals;
 mod slots;
 pub mod step;
 pub mod word;
