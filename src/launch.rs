@@ -22,6 +22,7 @@ use crate::host::process::process_start_time;
 use crate::host::shm::check_memory;
 use crate::host::{CoreError, MemoryError};
 use crate::local::LocalRings;
+use crate::mode::Launch;
 use crate::monitor::Monitor;
 use crate::partition::bells::Waiting;
 use crate::partition::progress::counts_of;
@@ -37,19 +38,6 @@ use crate::topology::layout::{region_plan, supervisor_plan};
 use crate::topology::model::{Plan, SUPERVISOR, WaitKind};
 use crate::topology::validate;
 use crate::topology::{Topology, TopologyError};
-
-/// How the partitions of a topology run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Launch {
-    /// Each as a thread of this process. A panic restarts one; a hang or a crash of the process can't be mended.
-    Threads,
-    /// Each as a process of its own: this program, executed again. Its `main` has to call [`enter`](crate::enter) first.
-    Processes,
-    /// All of them on the thread that joins, over heap memory, one turn each in order of declaration: nothing runs before. For
-    /// turns of one's own, and other orders, there is [`Topology::inline`].
-    Inline,
-}
 
 /// A topology could not be launched. Nothing was left behind.
 #[derive(Debug, thiserror::Error)]

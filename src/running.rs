@@ -173,8 +173,8 @@ impl Running {
 
     /// Waits for the end of every partition, and removes the bus.
     ///
-    /// While it waits, the first `SIGINT` or `SIGTERM` drains and stops; a second one stops at once. Afterwards both do what
-    /// they do by default.
+    /// While it waits, the first `SIGINT` or `SIGTERM` drains and stops; a second one stops at once. A handler that the process
+    /// had for them is called too. Afterwards both do what they did before.
     ///
     /// # Errors
     ///

@@ -23,7 +23,9 @@
 //! | region | [`region`], [`layout`], [`latency`], [`pulse`], [`park`] |
 //! | step | [`step`] |
 //!
-//! Unsafe code lives in `memory`, `slots`, `ring/slot`, `ring/bare`, `step/ports` and `step/host/alone` and
+//! Beside them stands [`signals`], which knows none of them.
+//!
+//! Unsafe code lives in `memory`, `slots`, `ring/slot`, `ring/bare`, `step/ports`, `step/host/alone` and `signals` and
 //! nowhere else.
 //!
 //! Out of scope: power loss, a kernel crash, and somebody of the same user truncating a mapped file (`SIGBUS`).
@@ -47,6 +49,7 @@ pub mod pulse;
 pub mod region;
 mod ring;
 pub mod schema;
+pub mod signals;
 mod slots;
 pub mod step;
 pub mod word;

@@ -15,8 +15,8 @@ use super::model::{
 };
 use super::{Topology, TopologyError, describe, validate};
 use crate::actor::Actor;
-use crate::launch::Launch;
 use crate::local::MakeLocal;
+use crate::mode::Launch;
 
 /// Tells the builders of one process apart, so that an end wired into another builder's topology is noticed. The value
 /// only has to be unique: nothing is ordered by it.

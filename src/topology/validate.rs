@@ -12,7 +12,7 @@ use super::limits::{
 use super::model::{
     ActorId, ActorPlan, CellPlan, HOST, LinkPlan, LocalPlan, PartitionPlan, Plan, SUPERVISOR,
 };
-use crate::launch::Launch;
+use crate::mode::Launch;
 
 /// Checks the topology's own names and policies.
 pub(super) fn settings(draft: &TopologyBuilder, bus: &str) -> Result<(), TopologyError> {

@@ -1,6 +1,6 @@
 //! The list of cases.
 
-use crate::{endings, failures, family, kills};
+use crate::{endings, failures, family, kills, signals, trace};
 
 /// One test, run by a process of its own.
 pub(crate) struct Case {
@@ -79,6 +79,44 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case("the_second_signal_stops_at_once", endings::stops_at_once),
     case("dropping_it_reaps_every_process", endings::dropped),
+    case(
+        "one_signal_ends_every_join_and_then_does_its_default",
+        signals::two_joins,
+    ),
+    case(
+        "a_hosts_handler_is_called_during_a_join_and_after_it",
+        signals::hosts_handler,
+    ),
+    case(
+        "no_trace_of_threads_that_were_dropped",
+        trace::dropped_threads,
+    ),
+    case(
+        "no_trace_of_processes_that_were_dropped",
+        trace::dropped_processes,
+    ),
+    case(
+        "no_trace_of_threads_that_were_joined",
+        trace::joined_threads,
+    ),
+    case(
+        "no_trace_of_processes_that_were_joined",
+        trace::joined_processes,
+    ),
+    case("no_trace_of_a_run", trace::run),
+    case("no_trace_of_a_launch_that_was_refused", trace::refused),
+    case("no_trace_of_a_launch_that_failed", trace::failed),
+    case("no_trace_of_two_buses_at_once", trace::two_buses),
+    case("no_trace_inside_of_a_tokio_worker", trace::tokio_worker),
+    case(
+        "no_trace_inside_of_a_current_thread_runtime",
+        trace::tokio_current_thread,
+    ),
+    case("no_trace_of_a_launch_on_another_thread", trace::on_a_thread),
+    case(
+        "a_partition_has_its_standard_descriptors_and_its_regions",
+        trace::descriptors_of_partitions,
+    ),
 ];
 
 /// What cases start as processes of their own.
@@ -87,5 +125,6 @@ pub(crate) const HELPERS: &[(&str, fn())] = &[
     ("grandchild", family::be_a_grandchild),
     ("join-twice", endings::join_twice),
     ("join-stubborn", endings::join_stubborn),
+    ("join-two", signals::join_two),
     ("orphan", || unreachable!("it has a marker")),
 ];

@@ -37,7 +37,7 @@ fn launch_and_join(topology: &Topology, ready: impl Fn(&airssys_rt::Monitor) -> 
 const SLEEP: Duration = Duration::from_millis(50);
 
 /// Waits until the thread sleeps for good: nothing else tells from outside that a signal would meet its `join`.
-fn await_sleep(thread: Pid) {
+pub(crate) fn await_sleep(thread: Pid) {
     let status = format!("/proc/self/task/{}/status", thread.as_raw_nonzero());
     let (mut before, mut since) = (String::new(), Instant::now());
     await_that("a thread's sleep", || {

@@ -18,7 +18,9 @@ mod failures;
 mod family;
 mod harness;
 mod kills;
+mod signals;
 mod topologies;
+mod trace;
 
 use std::process::ExitCode;
 

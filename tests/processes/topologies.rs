@@ -8,6 +8,7 @@ use std::time::Duration;
 use airssys_rt::prelude::*;
 use airssys_rt::{LinkIn, LinkOut, TopologyBuilder};
 use rustix::process::{Signal, getpid, kill_process};
+use rustix::thread::CpuSet;
 
 use crate::CASE;
 use crate::common::{Item, Sink, Source, bus_name, three_stages};
@@ -16,6 +17,7 @@ type Build = fn() -> Result<Topology, TopologyError>;
 
 pub(crate) const ENTERED: &[Build] = &[
     two_stages, finite, traffic, faulty, hopeless, hanging, oversized, differing, parent, stubborn,
+    pinned, other,
 ];
 
 pub(crate) const FINITE: u64 = 20_000;
@@ -71,6 +73,38 @@ pub(crate) fn traffic_with(leftover: Leftover) -> Result<Topology, TopologyError
 
 pub(crate) fn traffic() -> Result<Topology, TopologyError> {
     traffic_with(Leftover::Discard)
+}
+
+/// The same traffic on another bus.
+pub(crate) fn other() -> Result<Topology, TopologyError> {
+    let mut plan = builder("other");
+    three_stages(&mut plan, 16, u64::MAX, 4);
+    plan.build()
+}
+
+/// Traffic from a pinned source.
+pub(crate) fn pinned_to(core: usize) -> Result<Topology, TopologyError> {
+    let mut plan = builder("pinned");
+    let (out, input) = plan.link::<Item>("items", 16);
+    plan.partition("source")
+        .core(core)
+        .actor("source", out, |out| Source {
+            out,
+            total: u64::MAX,
+            batch: 4,
+        });
+    sink(&mut plan, input);
+    plan.build()
+}
+
+/// On the first CPU that there is.
+pub(crate) fn pinned() -> Result<Topology, TopologyError> {
+    let mask = rustix::thread::sched_getaffinity(None).unwrap();
+    pinned_to(
+        (0..CpuSet::MAX_CPU)
+            .find(|&core| mask.is_set(core))
+            .unwrap(),
+    )
 }
 
 /// Whether this is the first time that anybody of this case asks for it. The case's own directory remembers: it is where
