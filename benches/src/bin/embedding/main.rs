@@ -31,6 +31,7 @@ mod stall;
 mod usage;
 mod waiting;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use airssys_benches::report::heading;
@@ -90,6 +91,12 @@ fn command() -> String {
     }
 }
 
+/// The load averages that the run found: what else wants the cores is in every figure.
+fn load_before() -> String {
+    std::fs::read_to_string("/proc/loadavg")
+        .map_or_else(|_| "unknown".to_owned(), |text| text.trim_end().to_owned())
+}
+
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let settings = Settings {
@@ -105,7 +112,9 @@ fn main() -> Result<()> {
         .map_or_else(|| Which::ALL.to_vec(), |one| vec![one]);
     let command = command();
     let environment = environment();
+    let load = load_before();
     let mut text = heading("Embedding", &command, &environment);
+    writeln!(text, "\nLoad of the machine before the run: `{load}`.")?;
     let mut parts = Map::new();
     for which in chosen {
         let kind = which.kind();
@@ -116,7 +125,8 @@ fn main() -> Result<()> {
         parts.insert(kind.name.to_owned(), part.figures);
     }
     let figures = json!({
-        "command": command, "environment": environment, "parts": Value::Object(parts),
+        "command": command, "environment": environment, "load_before": load,
+        "parts": Value::Object(parts),
     });
     let recorded = arguments.part.is_none() && !arguments.short;
     let directory = match arguments.out {
