@@ -65,7 +65,10 @@ pub(crate) fn load(monitor: &Monitor, actor: &str) -> Result<Histogram<u64>> {
 
 fn histogram(pages: &[Page; PAGES]) -> Histogram<u64> {
     let mut histogram = empty();
-    for (bucket, &count) in empty().iter_all().zip(pages.as_flattened()) {
+    let all = empty();
+    let buckets = all.iter_all().zip(pages.as_flattened());
+    // Recording a value no times makes it the highest all the same.
+    for (bucket, &count) in buckets.filter(|&(_, &count)| count > 0) {
         histogram.saturating_record_n(bucket.value_iterated_to(), u64::from(count));
     }
     histogram
@@ -79,7 +82,7 @@ mod tests {
     fn what_arrives_is_what_was_stored() {
         let mut stored = empty();
         assert!(stored.distinct_values() <= PAGES * 1024);
-        for power in 0..36 {
+        for power in 0..30 {
             stored.saturating_record_n(1 << power, power + 1);
             stored.saturating_record_n((1 << power) + (1 << power) / 3, 3);
         }
@@ -91,5 +94,6 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(counts(&arrived), counts(&stored));
+        assert_eq!(arrived.max(), stored.max());
     }
 }
