@@ -63,6 +63,18 @@ fn a_closed_receiver_is_met_by_its_sender() {
 }
 
 #[test]
+fn nobody_sleeps_on_a_full_link_that_is_closed() {
+    on_both(2, |bus| {
+        let mut tx = bus.sender();
+        assert_eq!(tx.send_slice(&[1, 2]).unwrap(), 2);
+        assert!(!tx.has_room());
+        tx.close().unwrap();
+        assert!(bus.sender().has_room());
+        assert_eq!(bus.echo().receive(), [1, 2]);
+    });
+}
+
+#[test]
 fn a_closed_port_stays_closed() {
     on_both(8, |bus| {
         let mut echo = bus.echo();

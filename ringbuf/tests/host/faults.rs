@@ -49,6 +49,21 @@ fn an_impossible_credit_is_a_fault_that_gives_the_value_back() {
     });
 }
 
+/// A credit that goes back, too, is told to a sender that waits for room.
+#[test]
+fn a_credit_that_went_back_is_a_fault() {
+    on_both(4, |bus| {
+        let (mut tx, mut echo) = (bus.sender(), bus.echo());
+        assert_eq!(tx.send_slice(&[1, 2, 3, 4]).unwrap(), 4);
+        assert_eq!(echo.receive(), [1, 2, 3, 4]);
+        assert_eq!(tx.send_slice(&[5, 6, 7, 8]).unwrap(), 4);
+        Spot::of(&bus.part, SectionKind::Credit, "down", 0).set(3);
+        assert!(tx.has_room(), "the send tells");
+        let error = tx.try_send(9).unwrap_err();
+        assert!(matches!(error, SendError::Fault { .. }), "{error}");
+    });
+}
+
 #[test]
 fn an_impossible_sequence_is_a_fault() {
     on_both(4, |bus| {
