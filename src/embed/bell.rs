@@ -18,7 +18,7 @@ use crate::topology::model::{HOST, Plan, WaitKind};
 const SPINS: u32 = 200;
 
 /// The longest sleep: what a partition that was killed between its stores and its doorbell costs at the most.
-const PARK_MAX: Duration = Duration::from_millis(100);
+const PARK_MAX: Duration = Duration::from_secs(1);
 
 /// One host port's bells, in both directions.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ const SPINS: u32 = 200;
 
 /// The longest sleep while every actor waits for a link: a heartbeat each time, and what a waker that was killed between its
 /// stores and its doorbell costs at the most.
-const PARK_MAX: Duration = Duration::from_millis(100);
+const PARK_MAX: Duration = Duration::from_secs(1);
 
 /// The longest sleep while an actor without inputs is idle: what it waits for rings no doorbell.
 const POLL_MAX: Duration = Duration::from_millis(1);

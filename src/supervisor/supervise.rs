@@ -25,6 +25,15 @@ const TICK: Duration = Duration::from_millis(10);
 /// The same while partitions are started in order, each waiting for the one before.
 const TICK_STARTING: Duration = Duration::from_millis(1);
 
+/// The longest tick, while only a hang is left to be seen: one is noticed this much late, or a tenth of its limit if that is
+/// less.
+const TICK_CALM: Duration = Duration::from_millis(250);
+
+fn tick_calm(plan: &Plan) -> Duration {
+    let limits = plan.partitions.iter().map(|one| one.hang_after / 10);
+    limits.min().unwrap_or(TICK_CALM).clamp(TICK, TICK_CALM)
+}
+
 /// A tick that comes this much too late means that the supervisor itself did not get on: deadlines grow by as much.
 const LATE: Duration = Duration::from_millis(100);
 
@@ -105,6 +114,7 @@ pub(crate) struct Supervisor {
     pub(super) stage: Stage,
     pub(super) outcome: Outcome,
     pub(super) intensity: Intensity,
+    tick_calm: Duration,
     lives: Lives,
     pub(super) status: Arc<StatusBoard>,
     pub(super) place: Place,
@@ -156,6 +166,7 @@ impl Supervisor {
             stage: Stage::Starting(0),
             outcome: Outcome::Done,
             intensity: Intensity::new(plan.intensity, plan.period),
+            tick_calm: tick_calm(&plan),
             lives: Lives::new(
                 Arc::clone(&plan),
                 charge.mode,
@@ -178,11 +189,9 @@ impl Supervisor {
     pub(crate) async fn run(mut self) -> Outcome {
         self.begin_from(0).await;
         let mut looked_ns = monotonic_ns();
+        let (mut awake_ns, mut late_ns) = (looked_ns, 0);
         while !self.slots.iter().all(|slot| slot.ended) {
-            let tick = match self.stage {
-                Stage::Starting(_) => TICK_STARTING,
-                Stage::Running | Stage::Draining { .. } | Stage::Stopping(_) => TICK,
-            };
+            let tick = self.tick();
             tokio::select! {
                 biased;
                 Some((partition, incarnation, end)) = self.ends.recv() => {
@@ -192,15 +201,25 @@ impl Supervisor {
                 () = tokio::time::sleep(tick) => {}
             }
             let now_ns = monotonic_ns();
+            late_ns += (now_ns - awake_ns).saturating_sub((tick + LATE).as_nanos() as u64);
+            awake_ns = now_ns;
             if now_ns - looked_ns >= tick.as_nanos() as u64 {
-                let late_ns = (now_ns - looked_ns).saturating_sub((tick + LATE).as_nanos() as u64);
                 looked_ns = now_ns;
-                self.look(now_ns, late_ns).await;
+                self.look(now_ns, std::mem::take(&mut late_ns)).await;
             }
         }
         self.answer_start();
         self.order_host(Order::Stop);
         self.outcome
+    }
+
+    /// How long the loop may sleep if nothing happens: as long as no deadline is nearer.
+    fn tick(&self) -> Duration {
+        match self.stage {
+            Stage::Starting(_) => TICK_STARTING,
+            Stage::Running if !self.slots.iter().any(Slot::is_awaited) => self.tick_calm,
+            Stage::Running | Stage::Draining { .. } | Stage::Stopping(_) => TICK,
+        }
     }
 
     /// Tells the launching thread that every partition runs, or why not. A bus that gave up over a partition whose loop had
@@ -312,6 +331,11 @@ impl Supervisor {
 }
 
 impl Slot {
+    /// Whether a restart is due, or a life's first step is waited for.
+    fn is_awaited(&self) -> bool {
+        self.due_ns.is_some() || self.died_at_ns.is_some()
+    }
+
     /// A hosted partition is none of the supervisor's to start, to wait for or to bury.
     fn new(order: OrderCell, backoff: Backoff, hosted: bool) -> Self {
         Self {
