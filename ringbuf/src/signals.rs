@@ -11,7 +11,7 @@
 //!
 //! - `GUARDS`, under its lock: catching and dropping. The handler takes no lock.
 //! - `PUBLISHED`: swapped by whoever holds that lock, loaded by the handler. What it points to is never written, but for
-//!   one flag ([`Found::spent`]).
+//!   one flag (`Found::spent`).
 //! - `HANDLERS`: handlers that may be reading what they loaded. Each adds itself *before* it loads; the lock's holder looks
 //!   *after* it has swapped; all four `SeqCst`. So either the handler loads the new pointer, or it is counted and the old value
 //!   with its descriptors lives until it is done.

@@ -66,6 +66,14 @@ fn chaining() -> libc::sigaction {
     action(count_and_chain as *const () as usize, libc::SA_SIGINFO)
 }
 
+/// With what a handler may ask for.
+fn with_mask() -> libc::sigaction {
+    let mut action = counting(libc::SA_NODEFER | libc::SA_ONSTACK);
+    // SAFETY: the mask is this function's own.
+    unsafe { libc::sigaddset(&raw mut action.sa_mask, libc::SIGUSR2) };
+    action
+}
+
 /// Calls of the host's handler in `work`.
 fn calls(work: impl FnOnce()) -> usize {
     let before = CALLS.load(SeqCst);
@@ -90,11 +98,8 @@ fn kept(signal: c_int) -> (usize, c_int, Vec<c_int>) {
 
 #[test]
 fn what_was_found_is_given_back_to_the_last_bit() {
-    let mut with_mask = counting(libc::SA_NODEFER | libc::SA_ONSTACK);
-    // SAFETY: the mask is this test's own.
-    unsafe { libc::sigaddset(&raw mut with_mask.sa_mask, libc::SIGUSR2) };
     for found in [
-        with_mask,
+        with_mask(),
         counting(libc::SA_RESTART),
         action(count_with_info as *const () as usize, libc::SA_SIGINFO),
         action(libc::SIG_IGN, 0),
@@ -133,8 +138,20 @@ fn an_ignored_signal_is_caught_and_ignored_again() {
     let guard = Caught::catch().unwrap();
     terminate();
     assert!(guard.take().unwrap());
+    let ours = query(libc::SIGTERM).unwrap();
     drop(guard);
     terminate();
+    set(libc::SIGTERM, &ours).unwrap();
+    terminate();
+}
+
+#[test]
+fn a_handler_beneath_has_the_mask_and_the_stack_that_it_asked_for() {
+    let _host = Host::with(&with_mask());
+    let asked = kept(libc::SIGTERM);
+    let _guard = Caught::catch().unwrap();
+    let has = kept(libc::SIGTERM);
+    assert_eq!((has.1, has.2), (asked.1 | libc::SA_SIGINFO, asked.2));
 }
 
 #[test]
@@ -254,9 +271,11 @@ fn ours_set_again_over_a_default_while_nobody_waits_ends_the_process() {
 }
 
 #[test]
-fn no_signal_is_lost_or_told_to_another_descriptor_while_guards_come_and_go() {
-    const SIGNALS_SENT: usize = 20_000;
+fn no_signal_is_told_to_another_descriptor_while_guards_come_and_go() {
+    const SIGNALS_SENT: usize = 2_000;
     let _host = Host::with(&counting(0));
+    // They are told first: that takes the handler long enough to be overtaken.
+    let _crowd: Vec<Caught> = (0..100).map(|_| Caught::catch().unwrap()).collect();
     let called = calls(|| {
         thread::scope(|scope| {
             let sender = scope.spawn(|| (0..SIGNALS_SENT).for_each(|_| terminate()));
@@ -267,6 +286,21 @@ fn no_signal_is_lost_or_told_to_another_descriptor_while_guards_come_and_go() {
                 thread::yield_now();
                 let read = rustix::io::read(&probe, &mut [0; 8]);
                 assert_eq!(read, Err(Errno::AGAIN));
+            }
+        });
+    });
+    assert_eq!(called, SIGNALS_SENT);
+}
+
+#[test]
+fn no_signal_is_lost_while_handlers_come_and_go() {
+    const SIGNALS_SENT: usize = 20_000;
+    let _host = Host::with(&counting(0));
+    let called = calls(|| {
+        thread::scope(|scope| {
+            let sender = scope.spawn(|| (0..SIGNALS_SENT).for_each(|_| terminate()));
+            while !sender.is_finished() {
+                drop(Caught::catch().unwrap());
             }
         });
     });
