@@ -3,20 +3,20 @@
 //! Everything that can be refused is refused before anything is created: cores, memory, the bus's name. What is created is
 //! removed again if a partition fails to start.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
 use airssys_ringbuf::clock::monotonic_ns;
-use airssys_ringbuf::pulse::{Identity, Phase, Pulse};
+use airssys_ringbuf::pulse::{Identity, Phase, Pulse, PulseView};
 use airssys_ringbuf::region::{CreateError, OpenError, boot_id};
 use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::bus::BusError;
 use crate::bus::directory::BusDirectory;
+use crate::earlier::say_fate;
 use crate::host::cores::{HostCores, check_core_map, usable_cores};
-use crate::host::process::process_start_time;
+use crate::host::process::{pid_namespace, process_start_time};
 use crate::host::shm::check_memory;
 use crate::host::{CoreError, MemoryError};
 use crate::monitor::Monitor;
@@ -26,12 +26,11 @@ use crate::report::{Level, say};
 use crate::running::{Report, Running};
 use crate::signals::Signals;
 use crate::supervisor::status::StatusBoard;
-use crate::supervisor::stop::counts_of;
 use crate::supervisor::{Charge, LaunchMode, Outcome, StartFailure, Supervisor};
 use crate::topology::Topology;
 use crate::topology::bill::MemoryBill;
-use crate::topology::layout::{region_plan, supervisor_plan};
-use crate::topology::model::{Plan, SUPERVISOR, WaitKind};
+use crate::topology::layout::regions;
+use crate::topology::model::{Plan, WaitKind};
 
 /// How the partitions of a topology run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +42,7 @@ pub enum Launch {
     Processes,
 }
 
-/// A topology could not be launched. Nothing was left behind.
+/// A topology could not be launched. Nothing was left behind, but for a bus that was to be resumed: that stays.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LaunchError {
@@ -113,7 +112,7 @@ impl Topology {
     ///
     /// # Errors
     ///
-    /// [`LaunchError`]; nothing is left behind then.
+    /// [`LaunchError`]; nothing is left behind then, but for a bus that was to be resumed.
     pub fn launch(&self, launch: Launch) -> Result<Running, LaunchError> {
         let plan = self.plan();
         let mode = match launch {
@@ -122,11 +121,13 @@ impl Topology {
         };
         refuse_inside_a_partition(plan)?;
         check(plan)?;
-        let bus = BusDirectory::acquire(None, &plan.bus, plan.leftover, |directory, files| {
-            report_discard(plan, directory, files);
+        let bus = BusDirectory::acquire(None, plan, |fate, directory, files| {
+            say_fate(plan, fate, directory, files);
         })?;
         match start(plan, mode, &bus) {
             Ok(started) => Ok(started.into_running(bus)),
+            // What it was to go on with is as it was, for the next start.
+            Err(error) if bus.is_resumed() => Err(error),
             Err(error) => {
                 if let Err(left) = bus.remove() {
                     say(Level::Error, format_args!("{left}"));
@@ -173,39 +174,10 @@ fn refuse_inside_a_partition(plan: &Plan) -> Result<(), LaunchError> {
 /// What this machine has to offer, against what the topology asks for.
 fn check(plan: &Plan) -> Result<(), LaunchError> {
     check_core_map(plan, &HostCores::of_this_thread()?)?;
-    let root = BusDirectory::usual_path(&plan.bus);
-    Ok(check_memory(&plan.bus, MemoryBill::of(plan).total, &root)?)
-}
-
-/// Says what is about to be discarded: the undelivered messages of each link, if this topology can read them.
-fn report_discard(plan: &Plan, directory: &Path, files: &[String]) {
-    let (bus, files) = (&plan.bus, files.join(", "));
-    let view = boot_id()
-        .ok()
-        .and_then(|boot_id| BusView::open(directory, plan, Party::Observer, boot_id).ok());
-    let Some(view) = view else {
-        let line = format_args!(
-            "{bus}: discards what an earlier run left: {files}; another topology's or damaged, so nobody can count what was \
-             undelivered"
-        );
-        return say(Level::Warn, line);
-    };
-    let undelivered: Vec<String> = (0..plan.links.len())
-        .map(|link| (link, counts_of(plan, &view, link)))
-        .filter(|(_, (sent, received))| sent > received)
-        .map(|(link, (sent, received))| {
-            format!("{} on `{}`", sent - received, plan.links[link].name)
-        })
-        .collect();
-    let undelivered = if undelivered.is_empty() {
-        "none".to_owned()
-    } else {
-        undelivered.join(", ")
-    };
-    let line = format_args!(
-        "{bus}: discards what an earlier run left: {files}; messages undelivered: {undelivered}"
-    );
-    say(Level::Warn, line);
+    let path = BusDirectory::usual_path(&plan.bus);
+    let needed = MemoryBill::of(plan).total;
+    let needed = needed.saturating_sub(BusDirectory::space_of(&plan.bus));
+    Ok(check_memory(&plan.bus, needed, &path)?)
 }
 
 /// What `Wait::auto()` comes to: spinning takes a core for each partition.
@@ -239,12 +211,12 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
         }
     };
     let boot_id = boot_id().map_err(io("reading the boot id"))?;
-    for (index, partition) in plan.partitions.iter().enumerate() {
-        let file = BusDirectory::region_file_name(&partition.name);
-        region_plan(plan, index).create(bus.path(), &file, boot_id)?;
+    bus.write_topology(plan)?;
+    if !bus.is_resumed() {
+        for (owner, region) in regions(plan) {
+            region.create(bus.path(), &BusDirectory::region_file_name(owner), boot_id)?;
+        }
     }
-    let file = BusDirectory::region_file_name(SUPERVISOR);
-    supervisor_plan(plan).create(bus.path(), &file, boot_id)?;
     let view = BusView::open(bus.path(), plan, Party::Observer, boot_id)?;
     let names = plan
         .partitions
@@ -336,10 +308,15 @@ fn prepare(charge: Charge) -> Result<(tokio::runtime::Runtime, Supervisor), Stri
         .map_err(PartitionError::from)
         .and_then(|section| Ok(Pulse::new(&region, section)?))
         .map_err(|error| error.to_string())?;
+    let before = PulseView::new(&region, pulse(&region).map_err(|error| error.to_string())?)
+        .map_err(|error| error.to_string())?
+        .vitals()
+        .identity;
     heart.begin(Identity {
         pid: u64::from(std::process::id()),
         start_time: process_start_time(),
-        incarnation: 1,
+        pid_namespace: pid_namespace().unwrap_or(0),
+        incarnation: before.incarnation.wrapping_add(1),
     });
     heart.phase(Phase::Running);
     heart.beat(monotonic_ns(), 0, 0);

@@ -50,6 +50,7 @@
 
 mod actor;
 mod bus;
+mod earlier;
 mod enter;
 pub mod exit;
 mod host;

@@ -14,7 +14,7 @@ use airssys_ringbuf::step::StepError;
 use crate::exit;
 use crate::host::PinError;
 use crate::host::cores::pin_current_thread;
-use crate::host::process::process_start_time;
+use crate::host::process::{pid_namespace, process_start_time};
 use crate::partition::bells::{self, BellError};
 use crate::partition::idle::Idle;
 use crate::partition::ports::{PortError, recover};
@@ -94,6 +94,7 @@ pub(crate) fn live(plan: &Plan, life: &Life) -> Result<Ending, PartitionError> {
     pulse.begin(Identity {
         pid: u64::from(std::process::id()),
         start_time: process_start_time(),
+        pid_namespace: pid_namespace().unwrap_or(0),
         incarnation: life.incarnation,
     });
     let waker = bells::waker(plan, &view, life.partition, life.auto)?;

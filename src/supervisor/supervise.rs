@@ -76,7 +76,11 @@ pub(super) struct Slot {
     pub(super) alive: Option<Alive>,
     pub(super) watch: Option<Watch>,
     pub(super) order: OrderCell,
+    /// The number of the latest life. On a resumed bus it goes on from the last of the run before, whose pulse still lies
+    /// there.
     pub(super) incarnation: u64,
+    /// Whether this supervisor has begun a life of it.
+    pub(super) begun: bool,
     pub(super) ended: bool,
     pub(super) killed_as_hung: bool,
     /// When a pending restart is due.
@@ -135,12 +139,16 @@ impl Supervisor {
         let slots = plan
             .partitions
             .iter()
-            .map(|partition| {
+            .enumerate()
+            .map(|(index, partition)| {
                 let section = view
                     .supervisor()
                     .section(SectionKind::Command, &partition.name)?;
+                let region = view.partition(index);
+                let before = PulseView::new(region, pulse(region)?)?.vitals().identity;
                 Ok(Slot::new(
                     OrderCell::new(view.supervisor(), section)?,
+                    before.incarnation,
                     Backoff::new(plan.backoff_first, plan.backoff_max),
                 ))
             })
@@ -208,7 +216,9 @@ impl Supervisor {
         let begun_ns = monotonic_ns();
         let steps = self.steps_of(partition);
         let slot = &mut self.slots[partition];
-        slot.incarnation += 1;
+        // Whatever number lies in the region: the next one is another.
+        slot.incarnation = slot.incarnation.wrapping_add(1);
+        slot.begun = true;
         slot.due_ns = None;
         slot.last_rites = last_rites;
         slot.rites += u32::from(last_rites);
@@ -282,13 +292,14 @@ impl Supervisor {
 }
 
 impl Slot {
-    fn new(order: OrderCell, backoff: Backoff) -> Self {
+    fn new(order: OrderCell, incarnation: u64, backoff: Backoff) -> Self {
         order.give(Order::Run);
         Self {
             alive: None,
             watch: None,
             order,
-            incarnation: 0,
+            incarnation,
+            begun: false,
             ended: false,
             killed_as_hung: false,
             due_ns: None,

@@ -12,6 +12,17 @@ use airssys_ringbuf::region::{RegionPlan, Section};
 
 use super::model::{LinkPlan, PartitionPlan, Plan, SUPERVISOR};
 
+/// Every region of a bus with its owner's name, in the order of their creation.
+///
+/// The supervisor's comes last: that it is there says that all of them were.
+pub(crate) fn regions(plan: &Plan) -> Vec<(&str, RegionPlan)> {
+    let partitions = plan.partitions.iter().enumerate();
+    partitions
+        .map(|(index, partition)| (partition.name.as_str(), region_plan(plan, index)))
+        .chain([(SUPERVISOR, supervisor_plan(plan))])
+        .collect()
+}
+
 /// The region of one partition, by its index.
 pub(crate) fn region_plan(plan: &Plan, partition: usize) -> RegionPlan {
     let own = &plan.partitions[partition];

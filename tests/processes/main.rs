@@ -18,6 +18,8 @@ mod failures;
 mod family;
 mod harness;
 mod kills;
+mod namespaces;
+mod resume;
 mod topologies;
 
 use std::process::ExitCode;
