@@ -9,7 +9,6 @@ use std::thread;
 use airssys_ringbuf::clock::monotonic_ns;
 use airssys_ringbuf::pulse::{Identity, Phase, Pulse, PulseView};
 use airssys_ringbuf::region::{CreateError, OpenError, boot_id};
-use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::bus::BusError;
@@ -25,6 +24,7 @@ use crate::partition::view::{BusView, Party, pulse};
 use crate::report::{Level, say};
 use crate::running::{Report, Running};
 use crate::signals::Signals;
+use crate::supervisor::control::control;
 use crate::supervisor::status::StatusBoard;
 use crate::supervisor::{Charge, LaunchMode, Outcome, StartFailure, Supervisor};
 use crate::topology::Topology;
@@ -223,7 +223,7 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
         .iter()
         .map(|partition| partition.name.clone());
     let status = Arc::new(StatusBoard::new(names));
-    let (commands, requests) = mpsc::unbounded_channel();
+    let (commands, requests) = control();
     // Not the runtime's own channel: a launch may come from inside of another runtime.
     let (send_started, started) = std::sync::mpsc::channel();
     let (ended, send_ended) =

@@ -136,8 +136,7 @@ impl Running {
     }
 
     fn command(&self, command: Command) {
-        // A supervisor that has ended needs no command.
-        let _ = self.monitor.commands.send(command);
+        self.monitor.commands.send(command);
     }
 
     /// Waits for the supervisor's end, handing on signals.

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::partition::view::{BusView, pulse};
 use crate::partition::{Life, PartitionError, bells};
+use crate::supervisor::control::Requests;
 use crate::supervisor::decide::{Backoff, Intensity};
 use crate::supervisor::lives::{Alive, End, LaunchMode, Lives};
 use crate::supervisor::status::StatusBoard;
@@ -116,7 +117,7 @@ pub(crate) struct Supervisor {
     started: Option<std::sync::mpsc::Sender<Result<(), StartFailure>>>,
     pub(super) failed_start: Option<StartFailure>,
     ends: mpsc::UnboundedReceiver<(usize, u64, End)>,
-    commands: mpsc::UnboundedReceiver<Command>,
+    commands: Requests,
 }
 
 /// What a supervisor is handed.
@@ -129,7 +130,7 @@ pub(crate) struct Charge {
     pub(crate) boot_id: [u8; 16],
     pub(crate) auto: WaitKind,
     pub(crate) started: std::sync::mpsc::Sender<Result<(), StartFailure>>,
-    pub(crate) commands: mpsc::UnboundedReceiver<Command>,
+    pub(crate) commands: Requests,
 }
 
 impl Supervisor {
@@ -187,7 +188,7 @@ impl Supervisor {
                 Some((partition, incarnation, end)) = self.ends.recv() => {
                     self.on_end(partition, incarnation, &end).await;
                 }
-                Some(command) = self.commands.recv() => self.on_command(&command).await,
+                command = self.commands.recv() => self.on_command(&command).await,
                 () = tokio::time::sleep(tick) => {}
             }
             let now_ns = monotonic_ns();
