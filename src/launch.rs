@@ -30,7 +30,8 @@ use crate::supervisor::{Charge, LaunchMode, Outcome, StartFailure, Supervisor};
 use crate::topology::Topology;
 use crate::topology::bill::MemoryBill;
 use crate::topology::layout::regions;
-use crate::topology::model::{Plan, WaitKind};
+use crate::topology::model::{Plan, Restart, WaitKind};
+use crate::unwinding::{PANIC_ABORTS, check_panics};
 
 /// How the partitions of a topology run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,20 @@ pub enum LaunchError {
         topology: String,
         /// The bus that the marker names.
         bus: String,
+    },
+    /// A panic ends this program, and partitions are to be restarted after one, as threads.
+    #[error(
+        "topology `{topology}`, partition `{partition}` is {restart}, and this program is built with panic = \"abort\": as a \
+         thread it can't be restarted, since its first panic ends the process; build with panic = \"unwind\", declare it with \
+         `.restart(Restart::temporary())`, or launch with Launch::Processes"
+    )]
+    PanicAborts {
+        /// The topology.
+        topology: String,
+        /// The first such partition.
+        partition: String,
+        /// When it is to be restarted.
+        restart: Restart,
     },
     /// A partition failed before its loop began.
     #[error("topology `{topology}`, partition `{partition}` did not start: {cause}")]
@@ -120,6 +135,7 @@ impl Topology {
             Launch::Processes => LaunchMode::Processes,
         };
         refuse_inside_a_partition(plan)?;
+        check_panics(plan, mode, PANIC_ABORTS)?;
         check(plan)?;
         let bus = BusDirectory::acquire(None, plan, |fate, directory, files| {
             say_fate(plan, fate, directory, files);

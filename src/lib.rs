@@ -62,6 +62,7 @@ mod running;
 mod signals;
 mod supervisor;
 mod topology;
+mod unwinding;
 
 pub use actor::{Actor, Refused, Step, TrySendError};
 pub use airssys_ringbuf::__private::message_rt as message;
