@@ -10,6 +10,7 @@ use airssys_osl::supervise::ChildSetup;
 use airssys_ringbuf::park::Barrier;
 use airssys_ringbuf::region::boot_id;
 
+use crate::bus::described;
 use crate::bus::directory::BusDirectory;
 use crate::exit;
 use crate::host::process::{ProcessStat, process_start_time};
@@ -18,6 +19,7 @@ use crate::partition::bells::Waiting;
 use crate::partition::{Life, Place, live};
 use crate::report::{Level, say};
 use crate::topology::Topology;
+use crate::topology::describe::{self, Side};
 use crate::topology::model::{Plan, WaitKind};
 
 /// What a supervisor tells the process that it spawns: which life of which partition it is.
@@ -238,14 +240,7 @@ fn run(marker: &Marker, topology: &Topology) -> i32 {
         .iter()
         .position(|partition| partition.name == marker.partition);
     let Some(partition) = index.filter(|_| plan.digest == marker.digest) else {
-        let why = format!(
-            "the topology built in this process has digest {:016x}, the launched one {:016x}; what runs before `enter` must \
-             come to the same topology in every process. This one is:\n{}",
-            plan.digest,
-            marker.digest,
-            topology.describe()
-        );
-        return refuse(marker, exit::TOPOLOGY, why);
+        return refuse(marker, exit::TOPOLOGY, difference(marker, topology));
     };
     let boot_id = match boot_id() {
         Ok(boot_id) => boot_id,
@@ -269,6 +264,21 @@ fn run(marker: &Marker, topology: &Topology) -> i32 {
         Ok(Err(error)) => refuse(marker, error.exit_code(), &error),
         Err(_) => exit::PANIC,
     }
+}
+
+/// How the topology that was built here is not the launched one.
+fn difference(marker: &Marker, topology: &Topology) -> String {
+    let ours = topology.describe();
+    let launched = described::read(&BusDirectory::usual_path(topology.bus()), marker.digest);
+    let difference = launched
+        .and_then(|launched| describe::difference(&ours, &launched, Side::Launched))
+        .unwrap_or_else(|| format!("the launched one's text can't be read, this one is:\n{ours}"));
+    format!(
+        "the topology built in this process has digest {:016x}, the launched one {:016x}; what runs before `enter` must come \
+         to the same topology in every process: {difference}",
+        topology.digest(),
+        marker.digest
+    )
 }
 
 /// Waits for the supervisor's byte; false at the end of the file, which is its death.

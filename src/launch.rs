@@ -3,43 +3,42 @@
 //! Everything that can be refused is refused before anything is created: cores, memory, the bus's name. What is created is
 //! removed again if a partition fails to start.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
 use airssys_ringbuf::clock::monotonic_ns;
 use airssys_ringbuf::park::Barrier;
-use airssys_ringbuf::pulse::{Identity, Phase, Pulse, PulseView};
+use airssys_ringbuf::pulse::{Phase, Pulse, PulseView};
 use airssys_ringbuf::region::{CreateError, OpenError, boot_id};
-use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::bus::BusError;
 use crate::bus::directory::BusDirectory;
-use crate::embed::{HostError, HostSide, Regions, in_heap};
+use crate::earlier::say_fate;
+use crate::embed::{HostError, HostSide, in_heap};
 use crate::host::cores::{HostCores, check_core_map, usable_cores};
-use crate::host::process::process_start_time;
+use crate::host::process::identity;
 use crate::host::shm::check_memory;
 use crate::host::{CoreError, MemoryError};
-use crate::local::LocalRings;
 use crate::mode::Launch;
 use crate::monitor::Monitor;
 use crate::partition::bells::Waiting;
-use crate::partition::progress::counts_of;
 use crate::partition::view::{BusView, Party, pulse};
 use crate::partition::{PartitionError, Place};
 use crate::report::{Level, say};
 use crate::running::{Report, Running};
 use crate::signals::Signals;
+use crate::supervisor::control::control;
 use crate::supervisor::status::StatusBoard;
 use crate::supervisor::{Charge, LaunchMode, Outcome, StartFailure, Supervisor};
 use crate::topology::bill::MemoryBill;
-use crate::topology::layout::{region_plan, supervisor_plan};
-use crate::topology::model::{Plan, SUPERVISOR, WaitKind};
+use crate::topology::layout::regions;
+use crate::topology::model::{Plan, Restart, WaitKind};
 use crate::topology::validate;
 use crate::topology::{Topology, TopologyError};
+use crate::unwinding::{PANIC_ABORTS, check_panics};
 
-/// A topology could not be launched. Nothing was left behind.
+/// A topology could not be launched. Nothing was left behind, but for a bus that was to be resumed: that stays.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LaunchError {
@@ -67,6 +66,20 @@ pub enum LaunchError {
         topology: String,
         /// The bus that the marker names.
         bus: String,
+    },
+    /// A panic ends this program, and partitions are to be restarted after one, as threads.
+    #[error(
+        "topology `{topology}`, partition `{partition}` is {restart}, and this program is built with panic = \"abort\": as a \
+         thread it can't be restarted, since its first panic ends the process; build with panic = \"unwind\", declare it with \
+         `.restart(Restart::temporary())`, or launch with Launch::Processes"
+    )]
+    PanicAborts {
+        /// The topology.
+        topology: String,
+        /// The first such partition.
+        partition: String,
+        /// When it is to be restarted.
+        restart: Restart,
     },
     /// A partition failed before its loop began.
     #[error("topology `{topology}`, partition `{partition}` did not start: {cause}")]
@@ -115,7 +128,7 @@ impl Topology {
     ///
     /// # Errors
     ///
-    /// [`LaunchError`]; nothing is left behind then.
+    /// [`LaunchError`]; nothing is left behind then, but for a bus that was to be resumed.
     pub fn launch(&self, launch: Launch) -> Result<Running, LaunchError> {
         let plan = self.plan();
         validate::launch(plan, launch)?;
@@ -128,12 +141,15 @@ impl Topology {
             }
         };
         refuse_inside_a_partition(plan)?;
+        check_panics(plan, mode, PANIC_ABORTS)?;
         check(plan)?;
-        let bus = BusDirectory::acquire(None, &plan.bus, plan.leftover, |directory, files| {
-            report_discard(plan, directory, files);
+        let bus = BusDirectory::acquire(None, plan, |fate, directory, files| {
+            say_fate(plan, fate, directory, files);
         })?;
         match start(plan, mode, &bus) {
             Ok(started) => Ok(started.into_running(bus)),
+            // What it was to go on with is as it was, for the next start.
+            Err(error) if bus.is_resumed() => Err(error),
             Err(error) => {
                 if let Err(left) = bus.remove() {
                     say(Level::Error, format_args!("{left}"));
@@ -180,39 +196,10 @@ fn refuse_inside_a_partition(plan: &Plan) -> Result<(), LaunchError> {
 /// What this machine has to offer, against what the topology asks for.
 fn check(plan: &Plan) -> Result<(), LaunchError> {
     check_core_map(plan, &HostCores::of_this_thread()?)?;
-    let root = BusDirectory::usual_path(&plan.bus);
-    Ok(check_memory(&plan.bus, MemoryBill::of(plan).total, &root)?)
-}
-
-/// Says what is about to be discarded: the undelivered messages of each link, if this topology can read them.
-fn report_discard(plan: &Plan, directory: &Path, files: &[String]) {
-    let (bus, files) = (&plan.bus, files.join(", "));
-    let view = boot_id()
-        .ok()
-        .and_then(|boot_id| BusView::open(directory, plan, Party::Observer, boot_id).ok());
-    let Some(view) = view else {
-        let line = format_args!(
-            "{bus}: discards what an earlier run left: {files}; another topology's or damaged, so nobody can count what was \
-             undelivered"
-        );
-        return say(Level::Warn, line);
-    };
-    let undelivered: Vec<String> = (0..plan.links.len())
-        .map(|link| (link, counts_of(plan, &view, link)))
-        .filter(|(_, (sent, received))| sent > received)
-        .map(|(link, (sent, received))| {
-            format!("{} on `{}`", sent - received, plan.links[link].name)
-        })
-        .collect();
-    let undelivered = if undelivered.is_empty() {
-        "none".to_owned()
-    } else {
-        undelivered.join(", ")
-    };
-    let line = format_args!(
-        "{bus}: discards what an earlier run left: {files}; messages undelivered: {undelivered}"
-    );
-    say(Level::Warn, line);
+    let path = BusDirectory::usual_path(&plan.bus);
+    let needed = MemoryBill::of(plan).total;
+    let needed = needed.saturating_sub(BusDirectory::space_of(&plan.bus));
+    Ok(check_memory(&plan.bus, needed, &path)?)
 }
 
 /// What `Wait::auto()` comes to: spinning takes a core for each partition.
@@ -238,46 +225,6 @@ impl Started {
     }
 }
 
-/// The launching program's hold on the bus: it owns the host's region, if there is one.
-fn host_side(
-    plan: &Arc<Plan>,
-    directory: &Path,
-    boot_id: [u8; 16],
-) -> Result<HostSide, LaunchError> {
-    let party = if plan.host.is_empty() {
-        Party::Observer
-    } else {
-        Party::Partition(plan.host_index())
-    };
-    let view = BusView::open(directory, plan, party, boot_id)?;
-    if !plan.host.is_empty() {
-        let own = view.partition(plan.host_index());
-        own.lock_for_life().map_err(HostError::from)?;
-        let section = pulse(own)?;
-        let last = PulseView::new(own, section).map_err(HostError::from)?;
-        let heart = Pulse::new(own, section).map_err(HostError::from)?;
-        heart.begin(Identity {
-            pid: u64::from(std::process::id()),
-            start_time: process_start_time(),
-            incarnation: last.vitals().identity.incarnation + 1,
-        });
-        heart.phase(Phase::Running);
-    }
-    Ok(HostSide {
-        plan: Arc::clone(plan),
-        view,
-        regions: Regions::Files(Place {
-            directory: directory.to_owned(),
-            boot_id,
-        }),
-        waiting: Waiting {
-            auto: settle_auto(plan),
-            barrier: Barrier::of_this_machine(),
-        },
-        locals: LocalRings::of(plan),
-    })
-}
-
 fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Started, LaunchError> {
     let io = |doing| {
         move |source| LaunchError::Io {
@@ -287,19 +234,27 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
         }
     };
     let boot_id = boot_id().map_err(io("reading the boot id"))?;
-    for party in 0..plan.parties() {
-        let file = BusDirectory::region_file_name(plan.party_name(party));
-        region_plan(plan, party).create(bus.path(), &file, boot_id)?;
+    bus.write_topology(plan)?;
+    if !bus.is_resumed() {
+        for (owner, region) in regions(plan) {
+            region.create(bus.path(), &BusDirectory::region_file_name(owner), boot_id)?;
+        }
     }
-    let file = BusDirectory::region_file_name(SUPERVISOR);
-    supervisor_plan(plan).create(bus.path(), &file, boot_id)?;
-    let side = host_side(plan, bus.path(), boot_id)?;
+    let place = Place {
+        directory: bus.path().to_owned(),
+        boot_id,
+    };
+    let waiting = Waiting {
+        auto: settle_auto(plan),
+        barrier: Barrier::of_this_machine(),
+    };
+    let side = HostSide::of_bus(plan, &place, waiting)?;
     let names = plan
         .partitions
         .iter()
         .map(|partition| partition.name.clone());
     let status = Arc::new(StatusBoard::new(names));
-    let (commands, requests) = mpsc::unbounded_channel();
+    let (commands, requests) = control();
     // Not the runtime's own channel: a launch may come from inside of another runtime.
     let (send_started, started) = std::sync::mpsc::channel();
     let (ended, send_ended) =
@@ -309,10 +264,7 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
         mode,
         view: BusView::open(bus.path(), plan, Party::Supervisor, boot_id)?,
         status: Arc::clone(&status),
-        place: Place {
-            directory: bus.path().to_owned(),
-            boot_id,
-        },
+        place,
         locals: side.locals.clone(),
         waiting: side.waiting,
         started: send_started,
@@ -388,11 +340,11 @@ fn prepare(charge: Charge) -> Result<(tokio::runtime::Runtime, Supervisor), Stri
         .map_err(PartitionError::from)
         .and_then(|section| Ok(Pulse::new(&region, section)?))
         .map_err(|error| error.to_string())?;
-    heart.begin(Identity {
-        pid: u64::from(std::process::id()),
-        start_time: process_start_time(),
-        incarnation: 1,
-    });
+    let before = PulseView::new(&region, pulse(&region).map_err(|error| error.to_string())?)
+        .map_err(|error| error.to_string())?
+        .vitals()
+        .identity;
+    heart.begin(identity(before.incarnation.wrapping_add(1)));
     heart.phase(Phase::Running);
     heart.beat(monotonic_ns(), 0, 0);
     let runtime = tokio::runtime::Builder::new_current_thread()

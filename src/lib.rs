@@ -50,6 +50,7 @@
 
 mod actor;
 mod bus;
+mod earlier;
 mod embed;
 mod enter;
 pub mod exit;
@@ -64,6 +65,7 @@ mod running;
 mod signals;
 mod supervisor;
 mod topology;
+mod unwinding;
 
 pub use actor::{Actor, Refused, Step, TrySendError};
 pub use airssys_ringbuf::__private::message_rt as message;

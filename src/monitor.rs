@@ -6,11 +6,11 @@ use std::sync::Arc;
 use airssys_ringbuf::Message;
 use airssys_ringbuf::step::{ObserveError, latencies, read_cell};
 use hdrhistogram::Histogram;
-use tokio::sync::mpsc;
 
 use crate::partition::progress::counts_of;
 use crate::partition::view::BusView;
 use crate::supervisor::Command;
+use crate::supervisor::control::Control;
 use crate::supervisor::status::{PartitionStatus, StatusBoard};
 use crate::topology::model::{ActorId, Plan};
 
@@ -70,7 +70,7 @@ pub struct Monitor {
     pub(crate) plan: Arc<Plan>,
     pub(crate) view: BusView,
     pub(crate) status: Arc<StatusBoard>,
-    pub(crate) commands: mpsc::UnboundedSender<Command>,
+    pub(crate) commands: Control,
 }
 
 impl fmt::Debug for Monitor {
@@ -199,12 +199,12 @@ impl Monitor {
                 self.unknown("partition", partition, known)
             })?;
         // A bus that has ended has nobody to kill.
-        let _ = self.commands.send(Command::Kill(index));
+        self.commands.send(Command::Kill(index));
         Ok(())
     }
 
     /// Asks the bus to drain and stop; returns at once.
     pub fn stop(&self) {
-        let _ = self.commands.send(Command::Stop);
+        self.commands.send(Command::Stop);
     }
 }

@@ -6,7 +6,6 @@ use std::thread::JoinHandle;
 
 use airssys_ringbuf::Message;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use tokio::sync::mpsc;
 
 use crate::bus::BusError;
 use crate::bus::directory::BusDirectory;
@@ -16,6 +15,7 @@ use crate::embed::{
 use crate::monitor::{LinkStatus, Monitor};
 use crate::report::{Level, say};
 use crate::signals::Signals;
+use crate::supervisor::control::Requests;
 use crate::supervisor::status::PartitionStatus;
 use crate::supervisor::{Command, Outcome};
 
@@ -36,7 +36,6 @@ pub struct Running {
 }
 
 /// Who runs the partitions.
-#[derive(Debug)]
 enum Engine {
     /// A supervisor, on a thread of its own.
     Supervised {
@@ -45,7 +44,16 @@ enum Engine {
         bus: BusDirectory,
     },
     /// Whoever joins.
-    Inline(mpsc::UnboundedReceiver<Command>),
+    Inline(Requests),
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Supervised { .. } => "Supervised",
+            Self::Inline(_) => "Inline",
+        })
+    }
 }
 
 /// What a bus came to.
@@ -126,11 +134,7 @@ impl Running {
         }
     }
 
-    pub(crate) fn inline(
-        monitor: Monitor,
-        side: HostSide,
-        commands: mpsc::UnboundedReceiver<Command>,
-    ) -> Self {
+    pub(crate) fn inline(monitor: Monitor, side: HostSide, commands: Requests) -> Self {
         Self {
             monitor,
             side,
@@ -229,8 +233,7 @@ impl Running {
     }
 
     fn command(&self, command: Command) {
-        // A supervisor that has ended needs no command.
-        let _ = self.monitor.commands.send(command);
+        self.monitor.commands.send(command);
     }
 
     /// Waits for the supervisor's end, handing on signals.
@@ -273,11 +276,7 @@ impl Running {
     }
 
     /// Runs every partition on the calling thread, to its end.
-    fn drive(
-        &self,
-        commands: mpsc::UnboundedReceiver<Command>,
-        signals: &Signals,
-    ) -> Result<Report, RunError> {
+    fn drive(&self, commands: Requests, signals: &Signals) -> Result<Report, RunError> {
         let mut seats = Seats::new(&self.side, &self.monitor, commands, 0);
         let mut asked = false;
         loop {

@@ -50,8 +50,11 @@ impl Phase {
 pub struct Identity {
     /// Its process.
     pub pid: u64,
-    /// When the process started, in clock ticks since boot: with the pid and the boot id it names one process for ever.
+    /// When the process started, in clock ticks since boot: with the pid, its namespace and the boot id it names
+    /// one process for ever.
     pub start_time: u64,
+    /// The inode of the pid namespace in which `pid` is its number; 0 where `/proc` doesn't say.
+    pub pid_namespace: u64,
     /// The n-th life of the partition, from 1.
     pub incarnation: u64,
 }
@@ -79,6 +82,7 @@ impl Pulse {
         self.phase(Phase::Starting);
         self.set(pulse_word::PID, identity.pid);
         self.set(pulse_word::START_TIME, identity.start_time);
+        self.set(pulse_word::PID_NAMESPACE, identity.pid_namespace);
         self.set(pulse_word::FIRST_STEP_AT, 0);
         self.set(pulse_word::STARTED_AT, crate::clock::monotonic_ns());
         self.0
@@ -158,6 +162,7 @@ impl PulseView {
             identity: Identity {
                 pid: load(pulse_word::PID),
                 start_time: load(pulse_word::START_TIME),
+                pid_namespace: load(pulse_word::PID_NAMESPACE),
                 incarnation,
             },
             started_at_ns: load(pulse_word::STARTED_AT),

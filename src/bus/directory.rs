@@ -3,7 +3,8 @@
 //! ```text
 //! /dev/shm/airssys-<uid>/      the root, 0700
 //!     <bus>/                   0700
-//!         lock                 held (flock) by the supervisor for life; says "pid start_time"
+//!         lock                 held (flock) by the supervisor for life; says who that is
+//!         topology             what was launched, as text
 //!         <partition>.region   one for each partition, held by its owner
 //!         supervisor.region
 //! ```
@@ -15,21 +16,24 @@
 //!
 //! A crash leaves the directory as it is, with a free lock: the next start does what the topology says ([`Leftover`]).
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, fstat, openat, unlinkat};
+use rustix::fs::{AtFlags, FlockOperation, flock, renameat, unlinkat};
 use rustix::io::Errno;
 
-use super::error::{BusError, Holder};
-use super::{leftover, owned};
-use crate::topology::Leftover;
-
-/// The file in the bus's directory whose lock is the bus's.
-pub(super) const LOCK_FILE: &str = "lock";
+use super::error::{BusError, io_error};
+use super::leftover::Fate;
+use super::lock::{self, LOCK_FILE};
+use super::resume::REMOVED;
+use super::{described, leftover, owned};
+use crate::topology::describe::describe;
+use crate::topology::model::{Plan, SUPERVISOR};
 
 /// What the name of a region's file ends in.
 pub(super) const REGION_SUFFIX: &str = ".region";
@@ -49,34 +53,76 @@ pub(crate) struct BusDirectory {
     root_dir: OwnedFd,
     dir: OwnedFd,
     lock: File,
+    resumed: bool,
 }
 
 impl BusDirectory {
     /// Takes the bus: makes its directory if need be, locks it, and settles what an earlier run left there.
     ///
-    /// `root` is where the buses of this user lie; `None` for the usual place. `look` is shown the directory and the files
-    /// that are about to be discarded, if there are any, while they are still there. May wait, for up to about 2 s, for
+    /// `root` is where the buses of this user lie; `None` for the usual place. `look` is told what is about to become of the
+    /// files of an earlier run, if there are any, while all of them are still there. May wait, for up to about 2 s, for
     /// partitions of an earlier run that are about to die.
     ///
     /// # Errors
     ///
-    /// If the bus is taken, held by living partitions, left over and to be refused, or not this user's alone. Nothing of
-    /// an earlier run is removed then.
+    /// If the bus is taken, held by living partitions, left over and to be refused or impossible to resume, or not this
+    /// user's alone. Nothing of an earlier run is removed then.
     pub(crate) fn acquire(
         root: Option<&Path>,
-        bus: &str,
-        leftover: Leftover,
-        look: impl FnOnce(&Path, &[String]),
+        plan: &Plan,
+        look: impl FnOnce(Fate, &Path, &[OsString]),
     ) -> Result<Self, BusError> {
         let root = root.map_or_else(owned::default_root, Path::to_owned);
-        let taken = Self::lock(root, bus)?;
-        let files = taken.files()?;
-        leftover::settle(bus, &taken.path, &files, leftover)?;
-        if !files.is_empty() {
-            look(&taken.path, &files);
-            taken.unlink(&files)?;
-        }
+        let mut taken = Self::lock(root, &plan.bus)?;
+        let entries = taken.entries().inspect_err(|_| {
+            // The error is on its way already. What somebody else left keeps its directory.
+            let _ = taken.retire();
+        })?;
+        taken.refuse_foreign(&entries)?;
+        let files = entries.files;
+        let Some(fate) = leftover::settle(plan, &taken.path, &files)? else {
+            return Ok(taken);
+        };
+        look(fate, &taken.path, &files);
+        taken.resumed = fate == Fate::Resumed;
+        let stays = |name: &OsStr| taken.resumed && !leftover::is_of_the_past(name);
+        taken.unlink(
+            files
+                .iter()
+                .map(OsString::as_os_str)
+                .filter(|name| !stays(name)),
+        )?;
         Ok(taken)
+    }
+
+    /// Whether it goes on where an earlier run was cut off: its regions are there, and hold what nobody may lose.
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.resumed
+    }
+
+    /// Writes down which topology this is the bus of, before its regions are made.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub(crate) fn write_topology(&self, plan: &Plan) -> Result<(), BusError> {
+        if self.resumed && described::read(&self.path, plan.digest).is_some() {
+            return Ok(());
+        }
+        described::write(&self.dir, &describe(plan))
+            .map_err(|source| self.failed("writing the topology's text into", &self.path, source))
+    }
+
+    /// Bytes that the regions of a bus of this name take already: whoever starts it takes them over or frees them first.
+    pub(crate) fn space_of(bus: &str) -> u64 {
+        let Ok(entries) = std::fs::read_dir(Self::usual_path(bus)) else {
+            return 0;
+        };
+        entries
+            .filter_map(|entry| entry.ok()?.path().symlink_metadata().ok())
+            .filter(std::fs::Metadata::is_file)
+            .map(|file| file.blocks() * 512)
+            .sum()
     }
 
     /// Where the bus of this name lies, or would.
@@ -98,10 +144,18 @@ impl BusDirectory {
     ///
     /// # Errors
     ///
-    /// What the kernel says to one of the removals, or a directory that no bus has. The lock is free in any case.
+    /// What the kernel says to one of the removals; or a directory in there that no bus has, and then all that is the bus's
+    /// is gone nevertheless. The lock is free in any case.
     pub(crate) fn remove(self) -> Result<(), BusError> {
-        self.unlink(&self.files()?)?;
-        self.unlink(&[LOCK_FILE.to_owned()])?;
+        let entries = self.entries()?;
+        self.unlink(entries.files.iter().map(OsString::as_os_str))?;
+        self.retire()?;
+        self.refuse_foreign(&entries)
+    }
+
+    /// Gives the place up: removes the lock file while it is held, then what is empty.
+    fn retire(&self) -> Result<(), BusError> {
+        self.unlink([OsStr::new(LOCK_FILE)].into_iter())?;
         let gone = |removed: rustix::io::Result<()>, path: &Path| match removed {
             // Somebody else's bus, or a newcomer on this one, is what keeps a directory filled or has removed it.
             Ok(()) | Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT) => Ok(()),
@@ -122,30 +176,31 @@ impl BusDirectory {
             let Some(dir) = owned::make_and_open(Some(&root_dir), own, bus, &path)? else {
                 continue;
             };
-            let Some(lock) = open_lock(&dir, bus, &path)? else {
+            let Some(lock) = lock::open(&dir, bus, &path)? else {
                 continue;
             };
-            let locked = take(&lock).map_err(|source| io_error(bus, "locking", &path, source))?;
-            if !leads_to(&path.join(LOCK_FILE), &lock) {
+            let locked =
+                lock::take(&lock).map_err(|source| io_error(bus, "locking", &path, source))?;
+            if !lock::leads_to(&path.join(LOCK_FILE), &lock) {
                 continue;
             }
             if !locked {
-                let holder = read_holder(&lock);
+                let holder = lock::read_holder(&lock);
                 return Err(BusError::Taken {
                     bus: bus.to_owned(),
                     holder,
                 });
             }
-            write_holder(&lock)
-                .map_err(|source| io_error(bus, "writing the lock file of", &path, source))?;
-            return Ok(Self {
+            let taken = Self {
                 bus: bus.to_owned(),
                 root,
                 path,
                 root_dir,
                 dir,
                 lock,
-            });
+                resumed: false,
+            };
+            return taken.sign();
         }
         Err(BusError::Restless {
             bus: bus.to_owned(),
@@ -154,31 +209,63 @@ impl BusDirectory {
         })
     }
 
-    /// Everything in the directory but the lock file, sorted by name.
-    fn files(&self) -> Result<Vec<String>, BusError> {
+    /// Writes into the lock file who holds it, or leaves no trace of the attempt.
+    fn sign(self) -> Result<Self, BusError> {
+        match lock::write_holder(&self.lock) {
+            Ok(()) => Ok(self),
+            Err(source) => {
+                // The first error is the one to tell.
+                let _ = self.retire();
+                Err(self.failed("writing the lock file of", &self.path, source))
+            }
+        }
+    }
+
+    /// Everything in the directory but the lock file.
+    fn entries(&self) -> Result<Entries, BusError> {
         let failed = |errno: Errno| self.failed("reading the directory", &self.path, errno.into());
-        let mut names = Vec::new();
+        let mut found = Entries::default();
         for entry in rustix::fs::Dir::read_from(&self.dir).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
             if name == "." || name == ".." || name == LOCK_FILE {
                 continue;
             }
             if entry.file_type().is_dir() {
-                return Err(BusError::Foreign {
-                    bus: self.bus.clone(),
-                    path: self.path.join(name),
-                });
+                found.directories.push(name.to_owned());
+            } else {
+                found.files.push(name.to_owned());
             }
-            names.push(name);
         }
-        names.sort();
-        Ok(names)
+        found.files.sort();
+        found.directories.sort();
+        Ok(found)
     }
 
-    fn unlink(&self, names: &[String]) -> Result<(), BusError> {
-        for name in names {
-            match unlinkat(&self.dir, name.as_str(), AtFlags::empty()) {
+    fn refuse_foreign(&self, entries: &Entries) -> Result<(), BusError> {
+        match entries.directories.first() {
+            None => Ok(()),
+            Some(name) => Err(BusError::Foreign {
+                bus: self.bus.clone(),
+                path: self.path.join(name),
+            }),
+        }
+    }
+
+    /// Removes files. If the supervisor's region is among them it gets another name first, and goes last: see
+    /// [`resume`](super::resume).
+    fn unlink<'a>(&self, names: impl Iterator<Item = &'a OsStr>) -> Result<(), BusError> {
+        let supervisor = Self::region_file_name(SUPERVISOR);
+        let (last, others): (Vec<_>, Vec<_>) =
+            names.partition(|name| **name == *supervisor || **name == *REMOVED);
+        if last.iter().any(|name| **name == *supervisor) {
+            renameat(&self.dir, &supervisor, &self.dir, REMOVED).map_err(|errno| {
+                self.failed("renaming", &self.path.join(&supervisor), errno.into())
+            })?;
+        }
+        let last = (!last.is_empty()).then_some(OsStr::new(REMOVED));
+        for name in others.into_iter().chain(last) {
+            match unlinkat(&self.dir, name, AtFlags::empty()) {
                 Ok(()) | Err(Errno::NOENT) => {}
                 Err(errno) => {
                     return Err(self.failed("removing", &self.path.join(name), errno.into()));
@@ -193,79 +280,19 @@ impl BusDirectory {
     }
 }
 
+/// What lies in a bus's directory, sorted by name.
+#[derive(Debug, Default)]
+struct Entries {
+    files: Vec<OsString>,
+    directories: Vec<OsString>,
+}
+
 impl Drop for BusDirectory {
     fn drop(&mut self) {
         // Unlocked by name: a child between its fork and its exec shares our opening, which would keep the lock for it.
         // Unlocking what we hold does not fail; if it did, closing the file frees it.
         let _ = flock(&self.lock, FlockOperation::Unlock);
     }
-}
-
-pub(super) fn io_error(bus: &str, doing: &'static str, path: &Path, source: io::Error) -> BusError {
-    BusError::Io {
-        bus: bus.to_owned(),
-        doing,
-        path: path.to_owned(),
-        source,
-    }
-}
-
-/// Opens the lock file, made if need be; `None` if the directory was removed meanwhile.
-fn open_lock(dir: &OwnedFd, bus: &str, path: &Path) -> Result<Option<File>, BusError> {
-    let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match openat(dir, LOCK_FILE, flags, Mode::RUSR | Mode::WUSR) {
-        Ok(file) => Ok(Some(file.into())),
-        Err(Errno::NOENT) => Ok(None),
-        Err(errno) => Err(io_error(
-            bus,
-            "opening the lock file of",
-            path,
-            errno.into(),
-        )),
-    }
-}
-
-/// Tries the lock once.
-fn take(lock: &File) -> io::Result<bool> {
-    match rustix::io::retry_on_intr(|| flock(lock, FlockOperation::NonBlockingLockExclusive)) {
-        Ok(()) => Ok(true),
-        Err(Errno::WOULDBLOCK) => Ok(false),
-        Err(errno) => Err(errno.into()),
-    }
-}
-
-/// Whether `path` names the opened file.
-fn leads_to(path: &Path, file: &File) -> bool {
-    match (rustix::fs::lstat(path), fstat(file)) {
-        (Ok(named), Ok(opened)) => (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino),
-        _ => false,
-    }
-}
-
-fn write_holder(lock: &File) -> io::Result<()> {
-    let line = format!("{} {}\n", std::process::id(), own_start_time()?);
-    lock.set_len(0)?;
-    lock.write_all_at(line.as_bytes(), 0)
-}
-
-fn read_holder(mut lock: &File) -> Holder {
-    let mut text = String::new();
-    // An owner that has just locked has not written yet: then nobody can be named.
-    let _ = lock.read_to_string(&mut text);
-    let pid = text.split(' ').next().and_then(|pid| pid.parse().ok());
-    Holder { pid }
-}
-
-/// When this process started, in the kernel's ticks since boot: with the pid, what tells it from a later one.
-fn own_start_time() -> io::Result<u64> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    // The command's name, in parentheses, may contain anything; after it the start time is the 20th word.
-    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks = after_name.split_whitespace().nth(19);
-    ticks.and_then(|ticks| ticks.parse().ok()).ok_or_else(|| {
-        let why = format!("/proc/self/stat has no start time: {stat:?}");
-        io::Error::new(io::ErrorKind::InvalidData, why)
-    })
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 //! `/dev/shm` is open to everyone, so what already has our name there may be anybody's. What is checked is the opened
 //! directory, not its path, and everything below is reached through it.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, fstat, mkdirat, openat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, chmodat, fstat, mkdirat, openat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -38,20 +38,19 @@ pub(super) fn make_and_open(
         path: path.to_owned(),
         source: errno.into(),
     };
-    let made = match parent {
-        Some(parent) => mkdirat(parent, name, Mode::RWXU),
-        None => mkdirat(CWD, name, Mode::RWXU),
-    };
-    match made {
-        Ok(()) | Err(Errno::EXIST) => {}
+    let parent_dir = parent.map_or(CWD, OwnedFd::as_fd);
+    match mkdirat(parent_dir, name, Mode::RWXU) {
+        // What the umask took away is ours to give back: the directory is a moment old.
+        Ok(()) => match chmodat(parent_dir, name, Mode::RWXU, AtFlags::empty()) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(failed("setting the mode of", errno)),
+        },
+        Err(Errno::EXIST) => {}
         Err(Errno::NOENT) if parent.is_some() => return Ok(None),
         Err(errno) => return Err(failed("making the directory", errno)),
     }
-    let opened = match parent {
-        Some(parent) => openat(parent, name, DIRECTORY, Mode::empty()),
-        None => openat(CWD, name, DIRECTORY, Mode::empty()),
-    };
-    let dir = match opened {
+    let dir = match openat(parent_dir, name, DIRECTORY, Mode::empty()) {
         Ok(dir) => dir,
         Err(Errno::NOENT) => return Ok(None),
         Err(Errno::LOOP | Errno::NOTDIR) => {

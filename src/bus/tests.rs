@@ -2,11 +2,31 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
 
+use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 
 use super::*;
+use crate::topology::layout::regions;
+use crate::topology::{Leftover, Topology};
+
+fn plan(name: &str, leftover: Leftover) -> Arc<Plan> {
+    let mut draft = Topology::builder(name);
+    draft.leftover(leftover);
+    draft.partition("feed").actor("feed", (), |()| Nothing);
+    Arc::clone(draft.build().unwrap().plan())
+}
+
+struct Nothing;
+
+impl crate::Actor for Nothing {
+    fn step(&mut self) -> Result<crate::Step, crate::Refused> {
+        Ok(crate::Step::Done)
+    }
+}
 
 struct Root(PathBuf);
 
@@ -19,18 +39,19 @@ impl Root {
     }
 
     /// Takes and frees the bus, and tells which files were shown before they were discarded.
-    fn discard(&self) -> Vec<String> {
+    fn discard(&self) -> Vec<OsString> {
         let mut seen = Vec::new();
-        let look = |dir: &Path, files: &[String]| {
+        let look = |fate: Fate, dir: &Path, files: &[OsString]| {
+            assert_eq!(fate, Fate::Discarded);
             assert!(files.iter().all(|file| dir.join(file).exists()));
             seen = files.to_vec();
         };
-        BusDirectory::acquire(Some(&self.0), "quotes", Leftover::Discard, look).unwrap();
+        BusDirectory::acquire(Some(&self.0), &plan("quotes", Leftover::Discard), look).unwrap();
         seen
     }
 
     fn acquire(&self, leftover: Leftover) -> Result<BusDirectory, BusError> {
-        BusDirectory::acquire(Some(&self.0), "quotes", leftover, |_, _| ())
+        BusDirectory::acquire(Some(&self.0), &plan("quotes", leftover), |_, _, _| ())
     }
 
     /// Leaves a bus with these files, as a crash would.
@@ -81,8 +102,12 @@ fn a_bus_is_private_and_its_removal_leaves_nothing() {
 fn another_bus_keeps_the_root() {
     let root = Root::new("other");
     let bus = root.acquire(Leftover::Refuse).unwrap();
-    let other =
-        BusDirectory::acquire(Some(&root.0), "trades", Leftover::Refuse, |_, _| ()).unwrap();
+    let other = BusDirectory::acquire(
+        Some(&root.0),
+        &plan("trades", Leftover::Refuse),
+        |_, _, _| (),
+    )
+    .unwrap();
     bus.remove().unwrap();
     assert!(other.path().is_dir());
     other.remove().unwrap();
@@ -104,7 +129,9 @@ fn a_taken_bus_names_its_holder() {
         )
     );
     let line = fs::read_to_string(bus.path().join(LOCK_FILE)).unwrap();
-    assert_eq!(line, format!("{pid} {}\n", own_start_time().unwrap()));
+    assert_eq!(line, lock::own_line());
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!((words.len(), words[0]), (3, pid.to_string().as_str()));
     assert_eq!(root.names(), ["feed.region", "lock"]);
     drop(bus);
     root.acquire(Leftover::Discard).unwrap();
@@ -132,7 +159,7 @@ fn a_leftover_is_refused_or_discarded_as_told() {
         format!(
             "bus `quotes`: an earlier run left .feed.region.7.0, book.region, feed.region in {} and may have left \
              messages undelivered; look at them and remove that directory, or start with \
-             `.leftover(Leftover::Discard)`",
+             `.leftover(Leftover::Resume)` or `.leftover(Leftover::Discard)`",
             dir.display()
         )
     );
@@ -143,6 +170,47 @@ fn a_leftover_is_refused_or_discarded_as_told() {
         [".feed.region.7.0", "book.region", "feed.region"]
     );
     assert_eq!(root.names(), ["lock"]);
+}
+
+#[test]
+fn a_resumed_bus_keeps_all_but_what_is_of_the_past() {
+    let root = Root::new("resumed");
+    let plan = plan("quotes", Leftover::Resume);
+    let bus = root.acquire(Leftover::Resume).unwrap();
+    assert!(!bus.is_resumed());
+    bus.write_topology(&plan).unwrap();
+    let boot_id = airssys_ringbuf::region::boot_id().unwrap();
+    for (owner, region) in regions(&plan) {
+        let file = BusDirectory::region_file_name(owner);
+        region.create(bus.path(), &file, boot_id).unwrap();
+    }
+    for name in [".feed.region.1.0", "host.bell", "notes.txt"] {
+        fs::write(bus.path().join(name), "x").unwrap();
+    }
+    assert_eq!(mode(&bus.path().join("topology")), 0o600);
+    drop(bus);
+
+    let mut fate = None;
+    let look = |found: Fate, _: &Path, files: &[OsString]| {
+        assert_eq!(files.len(), 6);
+        fate = Some(found);
+    };
+    let bus = BusDirectory::acquire(Some(&root.0), &plan, look).unwrap();
+    assert_eq!(fate, Some(Fate::Resumed));
+    assert!(bus.is_resumed());
+    let kept = [
+        "feed.region",
+        "lock",
+        "notes.txt",
+        "supervisor.region",
+        "topology",
+    ];
+    assert_eq!(root.names(), kept);
+    fs::remove_file(bus.path().join("topology")).unwrap();
+    bus.write_topology(&plan).unwrap();
+    assert_eq!(root.names(), kept, "put back where it was lost");
+    bus.remove().unwrap();
+    assert!(!root.0.exists());
 }
 
 #[test]
@@ -167,7 +235,7 @@ fn a_living_partition_is_named_and_nothing_is_removed() {
         matches!(&error, BusError::Alive { path: found, .. } if *found == path),
         "{error}"
     );
-    let named = format!("is held by process {},", child.id());
+    let named = format!("is held by pid {},", child.id());
     assert!(error.to_string().contains(&named), "{error}");
     assert_eq!(root.names(), ["feed.region", "lock"]);
 
@@ -232,6 +300,40 @@ fn a_directory_in_a_bus_is_left_to_its_owner() {
     let error = root.acquire(Leftover::Discard).unwrap_err();
     assert!(matches!(error, BusError::Foreign { .. }), "{error}");
     assert_eq!(root.names(), ["feed.region", "lock", "notes"]);
+}
+
+#[test]
+fn a_directory_in_a_bus_keeps_nothing_of_ours() {
+    let root = Root::new("notes");
+    let bus = root.acquire(Leftover::Refuse).unwrap();
+    for file in ["feed.region", "supervisor.region"] {
+        fs::write(bus.path().join(file), "x").unwrap();
+    }
+    fs::create_dir(bus.path().join("notes")).unwrap();
+    let error = bus.remove().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "bus `quotes`: {} is not a file of a bus; remove it by hand",
+            root.0.join("quotes/notes").display()
+        )
+    );
+    assert_eq!(root.names(), ["notes"]);
+}
+
+#[test]
+fn a_name_of_any_bytes_is_removed() {
+    let root = Root::new("bytes");
+    root.leave(&[]);
+    let odd = OsStr::from_bytes(b"caf\xe9.region");
+    fs::write(root.0.join("quotes").join(odd), "x").unwrap();
+    let error = root.acquire(Leftover::Refuse).unwrap_err();
+    assert!(
+        error.to_string().contains("left caf\u{fffd}.region in"),
+        "{error}"
+    );
+    assert_eq!(root.discard(), [odd]);
+    assert_eq!(root.names(), ["lock"]);
 }
 
 /// Starts and ends of one bus from several threads: whoever holds it is alone, and its file is not removed by another's

@@ -11,7 +11,6 @@ use airssys_ringbuf::Message;
 use airssys_ringbuf::park::Barrier;
 use airssys_ringbuf::pulse::{Command as OrderCell, Order};
 use airssys_ringbuf::region::{CreateError, SectionKind};
-use tokio::sync::mpsc;
 
 use crate::embed::hosted::{TurnError, Turned};
 use crate::embed::receiver::HostReceiver;
@@ -23,6 +22,7 @@ use crate::partition::bells::Waiting;
 use crate::partition::view::BusView;
 use crate::partition::{Begun, PartitionError, Pass, Turns};
 use crate::supervisor::Command;
+use crate::supervisor::control::{Requests, control_inline};
 use crate::supervisor::status::StatusBoard;
 use crate::topology::Topology;
 use crate::topology::model::{Plan, WaitKind};
@@ -71,9 +71,7 @@ impl Topology {
 }
 
 /// A bus in this process's heap that nobody drives yet.
-pub(crate) fn in_heap(
-    plan: &Arc<Plan>,
-) -> Result<(Monitor, HostSide, mpsc::UnboundedReceiver<Command>), CreateError> {
+pub(crate) fn in_heap(plan: &Arc<Plan>) -> Result<(Monitor, HostSide, Requests), CreateError> {
     let side = HostSide {
         plan: Arc::clone(plan),
         view: BusView::heap(plan)?,
@@ -84,7 +82,7 @@ pub(crate) fn in_heap(
         },
         locals: LocalRings::of(plan),
     };
-    let (send, commands) = mpsc::unbounded_channel();
+    let (send, commands) = control_inline();
     let names = plan.partitions.iter();
     let names = names.map(|partition| partition.name.clone());
     let monitor = Monitor {
@@ -167,19 +165,14 @@ enum Seat {
 pub(crate) struct Seats {
     side: HostSide,
     monitor: Monitor,
-    commands: mpsc::UnboundedReceiver<Command>,
+    commands: Requests,
     seats: Vec<Seat>,
     order: Order,
     shuffle: Option<SplitMix64>,
 }
 
 impl Seats {
-    pub(crate) fn new(
-        side: &HostSide,
-        monitor: &Monitor,
-        commands: mpsc::UnboundedReceiver<Command>,
-        seed: u64,
-    ) -> Self {
+    pub(crate) fn new(side: &HostSide, monitor: &Monitor, commands: Requests, seed: u64) -> Self {
         Self {
             side: side.clone(),
             monitor: monitor.clone(),
@@ -264,7 +257,7 @@ impl Seats {
 
     /// Does what was asked for since the last turn.
     fn obey(&mut self) {
-        while let Ok(command) = self.commands.try_recv() {
+        while let Some(command) = self.commands.try_recv() {
             match command {
                 Command::Stop if self.order == Order::Run => self.give(Order::Drain),
                 Command::Stop => {}

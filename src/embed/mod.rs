@@ -22,4 +22,4 @@ pub use sender::HostSender;
 pub use side::HostError;
 
 pub(crate) use inline::{Seats, in_heap};
-pub(crate) use side::{HostSide, Regions};
+pub(crate) use side::HostSide;

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use airssys_ringbuf::Message;
 use airssys_ringbuf::memory::RangeError;
-use airssys_ringbuf::pulse::PulseView;
-use airssys_ringbuf::region::{LockError, OpenError};
+use airssys_ringbuf::pulse::{Phase, Pulse, PulseView};
+use airssys_ringbuf::region::{LockError, OpenError, Region};
 use airssys_ringbuf::step::{self, AttachError};
 
 use crate::embed::bell::PortBell;
 use crate::embed::hosted::Hosted;
 use crate::embed::receiver::HostReceiver;
 use crate::embed::sender::HostSender;
+use crate::host::process::identity;
 use crate::local::LocalRings;
 use crate::partition::bells::{BellError, Waiting, peer_of_port};
 use crate::partition::view::{BusView, Party, pulse};
@@ -108,6 +109,30 @@ pub(crate) struct HostSide {
 }
 
 impl HostSide {
+    /// The hold on a bus in files, whose host's region, if there is one, is this process's from now on.
+    pub(crate) fn of_bus(
+        plan: &Arc<Plan>,
+        place: &Place,
+        waiting: Waiting,
+    ) -> Result<Self, HostError> {
+        let party = if plan.host.is_empty() {
+            Party::Observer
+        } else {
+            Party::Partition(plan.host_index())
+        };
+        let view = BusView::open(&place.directory, plan, party, place.boot_id)?;
+        if !plan.host.is_empty() {
+            begin_host(view.partition(plan.host_index()))?;
+        }
+        Ok(Self {
+            plan: Arc::clone(plan),
+            view,
+            regions: Regions::Files(place.clone()),
+            waiting,
+            locals: LocalRings::of(plan),
+        })
+    }
+
     pub(crate) fn sender<T: Message>(&self, link: &str) -> Result<HostSender<T>, HostError> {
         let port = self.find(link, true)?;
         let (own, peer) = self.regions_of(port);
@@ -128,13 +153,8 @@ impl HostSide {
         Ok(PortBell::new(&self.plan, &self.view, self.waiting, port)?)
     }
 
-    fn regions_of(
-        &self,
-        port: usize,
-    ) -> (
-        &airssys_ringbuf::region::Region,
-        &airssys_ringbuf::region::Region,
-    ) {
+    /// The host's region, and that of the partition at the port's other end.
+    fn regions_of(&self, port: usize) -> (&Region, &Region) {
         let peer = peer_of_port(&self.plan, port);
         (
             self.view.partition(self.plan.host_index()),
@@ -212,6 +232,17 @@ impl HostSide {
         };
         crate::partition::begin(&self.plan, view, &life, &self.locals)
     }
+}
+
+/// Takes the host's region for this process's life, and says so in it.
+fn begin_host(own: &Region) -> Result<(), HostError> {
+    own.lock_for_life()?;
+    let section = pulse(own)?;
+    let last = PulseView::new(own, section)?.vitals().identity;
+    let heart = Pulse::new(own, section)?;
+    heart.begin(identity(last.incarnation + 1));
+    heart.phase(Phase::Running);
+    Ok(())
 }
 
 fn refused(link: &str, source: AttachError) -> HostError {

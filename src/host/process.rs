@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use airssys_ringbuf::pulse::Identity;
+
 /// Fields of `/proc/PID/stat`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProcessStat {
@@ -34,6 +36,23 @@ pub(crate) fn process_start_time() -> u64 {
     ProcessStat::of(std::process::id()).map_or(0, |stat| stat.start_time)
 }
 
+/// The inode of this process's pid namespace: pids are numbers of one. `None` where `/proc` doesn't say.
+pub(crate) fn pid_namespace() -> Option<u64> {
+    let link = fs::read_link("/proc/self/ns/pid").ok()?;
+    let inode = link.to_str()?.strip_prefix("pid:[")?.strip_suffix(']')?;
+    inode.parse().ok()
+}
+
+/// This process, as the `incarnation`-th life of a region.
+pub(crate) fn identity(incarnation: u64) -> Identity {
+    Identity {
+        pid: u64::from(std::process::id()),
+        start_time: process_start_time(),
+        pid_namespace: pid_namespace().unwrap_or(0),
+        incarnation,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
@@ -48,6 +67,13 @@ mod tests {
         let stat = ProcessStat::parse(line).unwrap();
         assert_eq!((stat.start_time, stat.is_dead), (4242, false));
         assert_eq!(ProcessStat::parse("7 (cut off"), None);
+    }
+
+    #[test]
+    fn a_process_lives_in_one_pid_namespace() {
+        use std::os::unix::fs::MetadataExt as _;
+        let inode = fs::metadata("/proc/self/ns/pid").unwrap().ino();
+        assert_eq!(pid_namespace(), Some(inode));
     }
 
     #[test]

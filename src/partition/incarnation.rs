@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use airssys_ringbuf::memory::RangeError;
-use airssys_ringbuf::pulse::{Identity, Phase, Pulse};
+use airssys_ringbuf::pulse::{Phase, Pulse};
 use airssys_ringbuf::region::{LockError, OpenError};
 use airssys_ringbuf::step::StepError;
 
 use crate::exit;
 use crate::host::PinError;
 use crate::host::cores::pin_current_thread;
-use crate::host::process::process_start_time;
+use crate::host::process::identity;
 use crate::local::LocalRings;
 use crate::partition::bells::{BellError, Waiting};
 use crate::partition::ports::{PortError, recover};
@@ -120,11 +120,7 @@ pub(crate) fn begin(
     let own = view.partition(life.partition);
     own.lock_for_life()?;
     let pulse = Pulse::new(own, pulse(own)?)?;
-    pulse.begin(Identity {
-        pid: u64::from(std::process::id()),
-        start_time: process_start_time(),
-        incarnation: life.incarnation,
-    });
+    pulse.begin(identity(life.incarnation));
     let waker = life.waiting.waker(plan, &view, life.partition)?;
     // Clears what a life that was killed asleep left, whether or not this one gets as far as sleeping.
     let sleeper = life.waiting.sleeper(plan, &view, life.partition)?;

@@ -3,6 +3,7 @@
 //! | file | concern |
 //! |---|---|
 //! | `cause` | how a life ended, in one word |
+//! | `control` | what the launching program asks, from any thread |
 //! | `deaths` | what a death leads to |
 //! | `decide` | restart, wait, or give up: pure decisions over a clock that is handed in |
 //! | `lives` | starting a life as a process or a thread, and waiting for its end |
@@ -23,6 +24,7 @@
 //! A crash of the supervisor takes the partitions with it (their parent-death signal) and leaves the bus.
 
 pub(crate) mod cause;
+pub(crate) mod control;
 mod deaths;
 mod decide;
 mod lives;

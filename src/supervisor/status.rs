@@ -38,7 +38,7 @@ impl Recovery {
 pub struct PartitionStatus {
     /// The partition.
     pub name: String,
-    /// Lives begun.
+    /// Lives begun; on a resumed bus those before it was cut off count, too.
     pub incarnations: u64,
     /// The pid of the present life; `None` while there is none.
     pub pid: Option<u32>,

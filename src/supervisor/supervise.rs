@@ -13,6 +13,7 @@ use crate::local::LocalRings;
 use crate::partition::bells::Waiting;
 use crate::partition::view::{BusView, pulse};
 use crate::partition::{Life, PartitionError, Place};
+use crate::supervisor::control::Requests;
 use crate::supervisor::decide::{Backoff, Intensity};
 use crate::supervisor::lives::{Alive, End, LaunchMode, Lives};
 use crate::supervisor::status::StatusBoard;
@@ -86,7 +87,11 @@ pub(super) struct Slot {
     pub(super) alive: Option<Alive>,
     pub(super) watch: Option<Watch>,
     pub(super) order: OrderCell,
+    /// The number of the latest life. On a resumed bus it goes on from the last of the run before, whose pulse still lies
+    /// there.
     pub(super) incarnation: u64,
+    /// Whether this supervisor has begun a life of it.
+    pub(super) begun: bool,
     pub(super) ended: bool,
     pub(super) killed_as_hung: bool,
     /// When a pending restart is due.
@@ -124,7 +129,7 @@ pub(crate) struct Supervisor {
     started: Option<std::sync::mpsc::Sender<Result<(), StartFailure>>>,
     pub(super) failed_start: Option<StartFailure>,
     ends: mpsc::UnboundedReceiver<(usize, u64, End)>,
-    commands: mpsc::UnboundedReceiver<Command>,
+    commands: Requests,
 }
 
 /// What a supervisor is handed.
@@ -137,7 +142,7 @@ pub(crate) struct Charge {
     pub(crate) locals: LocalRings,
     pub(crate) waiting: Waiting,
     pub(crate) started: std::sync::mpsc::Sender<Result<(), StartFailure>>,
-    pub(crate) commands: mpsc::UnboundedReceiver<Command>,
+    pub(crate) commands: Requests,
 }
 
 impl Supervisor {
@@ -154,14 +159,23 @@ impl Supervisor {
             })
             .collect::<Result<Vec<_>, PartitionError>>()?;
         let mut orders = orders.into_iter();
-        let slots = plan.partitions.iter().zip(orders.by_ref());
-        let slots = slots.map(|(partition, order)| {
-            let backoff = Backoff::new(plan.backoff_first, plan.backoff_max);
-            Slot::new(order, backoff, partition.hosted)
-        });
+        let slots = plan.partitions.iter().enumerate().zip(orders.by_ref());
+        let slots = slots
+            .map(|((index, partition), order)| {
+                let region = view.partition(index);
+                let before = PulseView::new(region, pulse(region)?)?.vitals().identity;
+                let backoff = Backoff::new(plan.backoff_first, plan.backoff_max);
+                Ok(Slot::new(
+                    order,
+                    before.incarnation,
+                    backoff,
+                    partition.hosted,
+                ))
+            })
+            .collect::<Result<_, PartitionError>>()?;
         Ok(Self {
             waker: charge.waiting.supervisor_waker(&plan, &view)?,
-            slots: slots.collect(),
+            slots,
             host_order: orders.next(),
             stage: Stage::Starting(0),
             outcome: Outcome::Done,
@@ -197,7 +211,7 @@ impl Supervisor {
                 Some((partition, incarnation, end)) = self.ends.recv() => {
                     self.on_end(partition, incarnation, &end).await;
                 }
-                Some(command) = self.commands.recv() => self.on_command(&command).await,
+                command = self.commands.recv() => self.on_command(&command).await,
                 () = tokio::time::sleep(tick) => {}
             }
             let now_ns = monotonic_ns();
@@ -237,7 +251,9 @@ impl Supervisor {
         let begun_ns = monotonic_ns();
         let steps = self.steps_of(partition);
         let slot = &mut self.slots[partition];
-        slot.incarnation += 1;
+        // Whatever number lies in the region: the next one is another.
+        slot.incarnation = slot.incarnation.wrapping_add(1);
+        slot.begun = true;
         slot.due_ns = None;
         slot.last_rites = last_rites;
         slot.rites += u32::from(last_rites);
@@ -336,13 +352,15 @@ impl Slot {
         self.due_ns.is_some() || self.died_at_ns.is_some()
     }
 
-    /// A hosted partition is none of the supervisor's to start, to wait for or to bury.
-    fn new(order: OrderCell, backoff: Backoff, hosted: bool) -> Self {
+    /// `incarnation` is the last one of an earlier run. A hosted partition is none of the supervisor's to start, to wait for
+    /// or to bury.
+    fn new(order: OrderCell, incarnation: u64, backoff: Backoff, hosted: bool) -> Self {
         Self {
             alive: None,
             watch: None,
             order,
-            incarnation: 0,
+            incarnation,
+            begun: false,
             ended: hosted,
             killed_as_hung: false,
             due_ns: None,

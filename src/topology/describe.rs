@@ -9,8 +9,9 @@
 //! ```
 //!
 //! It holds names, schemas, capacities and policies: what two programs must agree about to work on one bus. It holds no
-//! Rust path, and neither the bus's name nor cores, which are of one run and one machine. A change of this text is a
-//! change of every digest.
+//! Rust path, and neither the bus's name nor cores, which are of one run and one machine, nor what a start does with a
+//! leftover, which is a policy of that one start: who resumes may be told otherwise than who was killed. A change of this
+//! text is a change of every digest.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
@@ -32,7 +33,7 @@ pub(super) fn digest(plan: &Plan) -> u64 {
 }
 
 /// The canonical text.
-pub(super) fn describe(plan: &Plan) -> String {
+pub(crate) fn describe(plan: &Plan) -> String {
     let mut text = Text(String::new());
     text.item("topology", "");
     text.attribute("name", &plan.name);
@@ -40,7 +41,6 @@ pub(super) fn describe(plan: &Plan) -> String {
     text.attribute("intensity", format_args!("{} in {period}", plan.intensity));
     let (first, max) = (Exact(plan.backoff_first), Exact(plan.backoff_max));
     text.attribute("backoff", format_args!("{first} to {max}"));
-    text.attribute("leftover", plan.leftover);
     text.attribute("drain", Exact(plan.drain_timeout));
     for partition in &plan.partitions {
         describe_partition(&mut text, partition);
@@ -143,8 +143,29 @@ struct Item<'a> {
     attributes: Vec<(&'a str, &'a str)>,
 }
 
+/// What the other description is called in a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Of a region.
+    Region,
+    /// Of the program that launched the bus.
+    Launched,
+    /// Of what an earlier run left.
+    Leftover,
+}
+
+impl Side {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Region => "the region",
+            Self::Launched => "the launched one",
+            Self::Leftover => "what was left",
+        }
+    }
+}
+
 /// The first difference between our description and another one; `None` if they are equal.
-pub(super) fn difference(ours: &str, theirs: &str) -> Option<String> {
+pub(crate) fn difference(ours: &str, theirs: &str, side: Side) -> Option<String> {
     if ours == theirs {
         return None;
     }
@@ -155,7 +176,7 @@ pub(super) fn difference(ours: &str, theirs: &str) -> Option<String> {
         let Some(their) = theirs_by_head.get(our.head) else {
             return Some(format!("{} is in this program only", title(our.head)));
         };
-        if let Some(sentence) = attribute_difference(our, their) {
+        if let Some(sentence) = attribute_difference(our, their, side) {
             return Some(format!("{}: {sentence}", title(our.head)));
         }
     }
@@ -163,7 +184,7 @@ pub(super) fn difference(ours: &str, theirs: &str) -> Option<String> {
         .iter()
         .find(|their| our_items.iter().all(|our| our.head != their.head));
     Some(match extra {
-        Some(their) => format!("{} is in the region only", title(their.head)),
+        Some(their) => format!("{} is in {} only", title(their.head), side.name()),
         None => "the same parts are declared in another order".to_owned(),
     })
 }
@@ -184,7 +205,7 @@ fn items(text: &str) -> Vec<Item<'_>> {
     items
 }
 
-fn attribute_difference(ours: &Item<'_>, theirs: &Item<'_>) -> Option<String> {
+fn attribute_difference(ours: &Item<'_>, theirs: &Item<'_>, side: Side) -> Option<String> {
     for &(key, our) in &ours.attributes {
         let found = theirs.attributes.iter().find(|(their, _)| *their == key);
         let their = found.map_or("", |(_, value)| value);
@@ -192,12 +213,11 @@ fn attribute_difference(ours: &Item<'_>, theirs: &Item<'_>) -> Option<String> {
             continue;
         }
         if key == "schema" {
-            return schema::difference(&many_lines(our), &many_lines(their));
+            return schema::difference_to(&many_lines(our), &many_lines(their), side.name());
         }
         let (our, their) = (or_none(our), or_none(their));
-        return Some(format!(
-            "{key} is {our} in this program, {their} in the region"
-        ));
+        let side = side.name();
+        return Some(format!("{key} is {our} in this program, {their} in {side}"));
     }
     None
 }
@@ -246,12 +266,12 @@ mod tests {
 
     fn changed(from: &str, to: &str) -> String {
         assert!(OURS.contains(from));
-        difference(OURS, &OURS.replace(from, to)).expect("the texts differ")
+        difference(OURS, &OURS.replace(from, to), Side::Region).expect("the texts differ")
     }
 
     #[test]
     fn each_kind_of_difference_has_its_sentence() {
-        assert_eq!(difference(OURS, OURS), None);
+        assert_eq!(difference(OURS, OURS, Side::Region), None);
         assert_eq!(
             changed("name quotes", "name trades"),
             "topology: name is quotes in this program, trades in the region"
@@ -284,15 +304,36 @@ mod tests {
             "the same parts are declared in another order"
         );
         assert_eq!(
-            difference(OURS, "").as_deref(),
+            difference(OURS, "", Side::Region).as_deref(),
             Some("topology is in this program only")
+        );
+    }
+
+    #[test]
+    fn the_other_side_is_called_what_it_is() {
+        let theirs = OURS.replace("1024", "512");
+        assert_eq!(
+            difference(OURS, &theirs, Side::Launched).as_deref(),
+            Some("link `ticks`: capacity is 1024 in this program, 512 in the launched one")
+        );
+        let theirs = OURS.replace("seq u64 0", "seq i64 0");
+        assert_eq!(
+            difference(OURS, &theirs, Side::Leftover).as_deref(),
+            Some(
+                "link `ticks`: field `seq` is u64 at 0 in this program, i64 at 0 in what was left"
+            )
+        );
+        let theirs = format!("{OURS}partition x\n");
+        assert_eq!(
+            difference(OURS, &theirs, Side::Launched).as_deref(),
+            Some("partition `x` is in the launched one only")
         );
     }
 
     #[test]
     fn foreign_text_is_escaped_and_cut() {
         let theirs = format!("{OURS}\u{1b}[2J{}\n", "x".repeat(10_000));
-        let sentence = difference(OURS, &theirs).expect("the texts differ");
+        let sentence = difference(OURS, &theirs, Side::Region).expect("the texts differ");
         assert!(!sentence.contains('\u{1b}'), "{sentence:?}");
         assert!(sentence.len() < 300, "{sentence:?}");
     }

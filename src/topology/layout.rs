@@ -12,6 +12,16 @@ use airssys_ringbuf::region::{RegionPlan, Section};
 
 use super::model::{ActorPlan, LinkPlan, Plan, SUPERVISOR};
 
+/// Every region of a bus with its owner's name, in the order of their creation.
+///
+/// The supervisor's comes last: that it is there says that all of them were.
+pub(crate) fn regions(plan: &Plan) -> Vec<(&str, RegionPlan)> {
+    (0..plan.parties())
+        .map(|party| (plan.party_name(party), region_plan(plan, party)))
+        .chain([(SUPERVISOR, supervisor_plan(plan))])
+        .collect()
+}
+
 /// The region of one partition, or of the host, by its index.
 pub(crate) fn region_plan(plan: &Plan, party: usize) -> RegionPlan {
     let mut region = common(plan, plan.party_name(party));

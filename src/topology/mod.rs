@@ -13,7 +13,7 @@
 
 pub(crate) mod bill;
 mod builder;
-mod describe;
+pub(crate) mod describe;
 mod ends;
 mod error;
 mod host;
@@ -108,7 +108,7 @@ impl Topology {
     /// other one is "the region"; `None` if the two are equal.
     #[must_use]
     pub fn difference(&self, other_text: &str) -> Option<String> {
-        describe::difference(&self.describe(), other_text)
+        describe::difference(&self.describe(), other_text, describe::Side::Region)
     }
 
     /// The memory bill and the core map, as tables: what a launch will ask of the machine.

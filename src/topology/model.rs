@@ -190,6 +190,9 @@ pub enum Leftover {
     /// Refuse to start: nothing is removed unasked. The default.
     #[default]
     Refuse,
+    /// Take it up again, once everybody who held it is provably dead: no message is lost, durable cells hold. It has to be
+    /// of the same topology; one whose creation was cut short, on which nothing was ever sent, is made anew.
+    Resume,
 }
 
 impl fmt::Display for Leftover {
@@ -197,6 +200,7 @@ impl fmt::Display for Leftover {
         f.write_str(match self {
             Self::Discard => "discard",
             Self::Refuse => "refuse",
+            Self::Resume => "resume",
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The list of cases.
 
-use crate::{endings, failures, family, kills, signals, trace};
+use crate::{endings, failures, family, kills, namespaces, places, resume, signals, trace};
 
 /// One test, run by a process of its own.
 pub(crate) struct Case {
@@ -117,6 +117,32 @@ pub(crate) const CASES: &[Case] = &[
         "a_partition_has_its_standard_descriptors_and_its_regions",
         trace::descriptors_of_partitions,
     ),
+    Case {
+        name: "killed_launchers_of_processes_are_followed_by_others",
+        run: resume::processes,
+        check_stderr: resume::was_reported,
+    },
+    Case {
+        name: "killed_launchers_of_threads_are_followed_by_others",
+        run: resume::threads,
+        check_stderr: resume::was_reported,
+    },
+    case("what_threads_left_processes_take_up", resume::the_other_way),
+    case("a_finished_bus_is_resumed_to_its_end", resume::finished),
+    case("a_bus_is_private_whatever_the_umask", places::masked),
+    case(
+        "a_bus_that_cannot_be_signed_leaves_no_trace",
+        places::unwritable,
+    ),
+    case("a_bus_is_taken_across_pid_namespaces", namespaces::taken),
+    case(
+        "a_partition_of_another_pid_namespace_is_alive",
+        namespaces::alive,
+    ),
+    case(
+        "a_dead_bus_of_another_pid_namespace_is_discarded",
+        namespaces::dead,
+    ),
 ];
 
 /// What cases start as processes of their own.
@@ -124,6 +150,9 @@ pub(crate) const HELPERS: &[(&str, fn())] = &[
     ("launch-traffic", family::launch_traffic),
     ("grandchild", family::be_a_grandchild),
     ("join-twice", endings::join_twice),
+    ("resume-traffic", resume::resume_traffic),
+    ("finish-and-stay", resume::finish_and_stay),
+    ("launch-inside", namespaces::launch_one_inside),
     ("join-stubborn", endings::join_stubborn),
     ("join-two", signals::join_two),
     ("orphan", || unreachable!("it has a marker")),

@@ -1,5 +1,6 @@
 //! Processes that a case starts, and waiting for the ends of others.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Lines};
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -43,7 +44,19 @@ impl Helper {
     }
 
     pub(crate) fn start_with(name: &str, environment: &[(&str, String)]) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        Self::start_through(&[], name, environment)
+    }
+
+    /// Starts it by way of a command that executes its last arguments.
+    pub(crate) fn start_through(
+        command: &[&str],
+        name: &str,
+        environment: &[(&str, String)],
+    ) -> Self {
+        let own = std::env::current_exe().unwrap();
+        let mut words = command.iter().map(OsStr::new).chain([own.as_os_str()]);
+        let mut child = Command::new(words.next().unwrap())
+            .args(words)
             .env(CASE, name)
             .envs(environment.iter().cloned())
             .stdin(Stdio::null())

@@ -160,7 +160,9 @@ pub(crate) fn both_digests_were_told(stderr: &str) {
     let built = differing().unwrap().digest();
     let expected = format!("has digest {built:016x}, the launched one {launched:016x}");
     assert!(stderr.contains(&expected), "{expected}");
-    assert!(stderr.contains("capacity 32"), "what was built");
+    let sentence = "link `items`: capacity is 32 in this program, 16 in the launched one";
+    assert!(stderr.contains(sentence), "{stderr}");
+    assert!(!stderr.contains("\n  capacity 32"), "no whole plan");
 }
 
 pub(crate) fn orphan() {

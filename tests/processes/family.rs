@@ -97,7 +97,7 @@ pub(crate) fn taken() {
     let line = other.line();
     let holder = getpid().as_raw_nonzero();
     let expected = format!(
-        "bus `{}` is taken by process {holder};",
+        "bus `{}` is taken by pid {holder};",
         traffic().unwrap().bus()
     );
     assert!(line.starts_with(&expected), "{line}");

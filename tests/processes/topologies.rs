@@ -58,7 +58,12 @@ pub(crate) fn two_stages() -> Result<Topology, TopologyError> {
 }
 
 pub(crate) fn finite() -> Result<Topology, TopologyError> {
+    finite_with(Leftover::Refuse)
+}
+
+pub(crate) fn finite_with(leftover: Leftover) -> Result<Topology, TopologyError> {
     let mut plan = builder("finite");
+    plan.leftover(leftover);
     three_stages(&mut plan, 64, FINITE, 4);
     plan.build()
 }

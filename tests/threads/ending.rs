@@ -199,9 +199,19 @@ impl Actor for Falling {
 
 /// A falling partition and a sink.
 fn falling(bus: &str, restart: Restart, falls: u64) -> TopologyBuilder {
+    falling_over(bus, restart, falls, 64)
+}
+
+/// The same over a link of this capacity.
+pub(crate) fn falling_over(
+    bus: &str,
+    restart: Restart,
+    falls: u64,
+    capacity: u64,
+) -> TopologyBuilder {
     let mut plan = Topology::builder(bus);
     plan.backoff(Duration::from_millis(1), Duration::from_millis(2));
-    let (out, input) = plan.link::<Item>("items", 64);
+    let (out, input) = plan.link::<Item>("items", capacity);
     let falls = Arc::new(AtomicU64::new(falls));
     plan.partition("falling")
         .restart(restart)
@@ -308,7 +318,12 @@ fn one_failure_more_than_allowed_ends_it_and_leaves_it_for_a_look() {
     };
     assert_eq!(
         files,
-        &["falling.region", "sink.region", "supervisor.region"]
+        &[
+            "falling.region",
+            "sink.region",
+            "supervisor.region",
+            "topology"
+        ]
     );
     assert!(bus_path(&bus).exists());
 

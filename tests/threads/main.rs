@@ -11,4 +11,5 @@ mod monitor;
 mod panics;
 mod refusal;
 mod refused;
+mod resume;
 mod traffic;

@@ -34,7 +34,7 @@ fn the_digest_covers_what_two_programs_must_agree_about() {
     // Another build of this source must get the same: a change of this figure is a change of every digest.
     assert_eq!(
         base.describe(),
-        "topology\n  name quotes\n  intensity 10 in 10 s\n  backoff 1 ms to 1 s\n  leftover refuse\n  drain 5 s\n\
+        "topology\n  name quotes\n  intensity 10 in 10 s\n  backoff 1 ms to 1 s\n  drain 5 s\n\
          partition feed\n  wait spin\n  restart transient\n  shutdown 1 s\n  hang-after 2 s\n\
          actor feed\n  partition feed\n  inputs \n  outputs ticks\n\
          partition book\n  wait auto\n  restart permanent\n  shutdown 5 s\n  hang-after 5 s\n\
@@ -56,13 +56,19 @@ fn the_digest_covers_what_two_programs_must_agree_about() {
         Some("link `ticks`: capacity is 2048 in this program, 1024 in the region")
     );
     let other_policy = quotes(1024, |plan| {
-        plan.leftover(Leftover::Discard);
+        plan.intensity(3, Duration::from_secs(10));
     });
     assert_ne!(other_policy.digest(), base.digest());
     assert_eq!(
         other_policy.difference(&base.describe()).as_deref(),
-        Some("topology: leftover is discard in this program, refuse in the region")
+        Some("topology: intensity is 3 in 10 s in this program, 10 in 10 s in the region")
     );
+    for leftover in [Leftover::Discard, Leftover::Refuse, Leftover::Resume] {
+        let other_start = quotes(1024, |plan| {
+            plan.leftover(leftover);
+        });
+        assert_eq!(other_start.digest(), base.digest(), "of one start");
+    }
 }
 
 #[test]

@@ -37,8 +37,15 @@ fn pulse() {
     use pulse_word::*;
     assert_eq!([BEAT, PHASE, ACTOR, STEP], [0, 1, 2, 3]);
     assert_eq!(
-        [PID, START_TIME, INCARNATION, STARTED_AT, FIRST_STEP_AT],
-        [16, 17, 18, 19, 20]
+        [
+            PID,
+            START_TIME,
+            INCARNATION,
+            STARTED_AT,
+            FIRST_STEP_AT,
+            PID_NAMESPACE
+        ],
+        [16, 17, 18, 19, 20, 21]
     );
     assert_eq!(PARKED, 32);
     let section = pulse_section();
@@ -202,7 +209,7 @@ fn writers_never_share_a_line_pair() {
 fn words_with_different_readers_lie_on_different_line_pairs() {
     let pair = |word: usize| word * 8 / LINE_PAIR;
     assert_ne!(pair(pulse_word::STEP), pair(pulse_word::PID));
-    assert_ne!(pair(pulse_word::FIRST_STEP_AT), pair(pulse_word::PARKED));
+    assert_ne!(pair(pulse_word::PID_NAMESPACE), pair(pulse_word::PARKED));
     assert_ne!(pair(credit_word::CREDIT), pair(credit_word::CLOSE));
     assert_ne!(pair(ring_word::CLOSE), ring_word::SLOTS / LINE_PAIR);
 }

@@ -37,25 +37,31 @@ struct Leaf<'a> {
 /// ```
 #[must_use]
 pub fn difference(ours: &str, theirs: &str) -> Option<String> {
+    difference_to(ours, theirs, "the region")
+}
+
+/// As [`difference`], with other words for where the other text comes from than "the region".
+#[must_use]
+pub fn difference_to(ours: &str, theirs: &str, side: &str) -> Option<String> {
     if ours == theirs {
         return None;
     }
     let sentence = match (parse(ours), parse(theirs)) {
-        (_, Err("")) => "there is no schema in the region".to_owned(),
+        (_, Err("")) => format!("there is no schema in {side}"),
         (Err(""), _) => "there is no schema in this program".to_owned(),
         (_, Err(line)) => format!(
-            "the region's schema has the unreadable line `{}`",
+            "the schema in {side} has the unreadable line `{}`",
             quote(line)
         ),
         (Err(line), _) => format!(
             "this program's schema has the unreadable line `{}`",
             quote(line)
         ),
-        (Ok(ours), Ok(theirs)) => name(&ours, &theirs)
-            .or_else(|| types(&ours, &theirs))
-            .or_else(|| presence(&ours, &theirs))
-            .or_else(|| offsets(&ours, &theirs))
-            .or_else(|| size(&ours, &theirs))
+        (Ok(ours), Ok(theirs)) => name(&ours, &theirs, side)
+            .or_else(|| types(&ours, &theirs, side))
+            .or_else(|| presence(&ours, &theirs, side))
+            .or_else(|| offsets(&ours, &theirs, side))
+            .or_else(|| size(&ours, &theirs, side))
             .unwrap_or_else(|| "the same fields are listed in another order".to_owned()),
     };
     Some(sentence)
@@ -90,25 +96,29 @@ fn leaf(line: &str) -> Option<Leaf<'_>> {
     })
 }
 
-fn name(ours: &Text<'_>, theirs: &Text<'_>) -> Option<String> {
+fn name(ours: &Text<'_>, theirs: &Text<'_>, side: &str) -> Option<String> {
     let (our, their) = (quote(ours.name), quote(theirs.name));
     (ours.name != theirs.name)
-        .then(|| format!("the message is `{our}` in this program, `{their}` in the region"))
+        .then(|| format!("the message is `{our}` in this program, `{their}` in {side}"))
 }
 
 /// A field that both have, of another type.
-fn types(ours: &Text<'_>, theirs: &Text<'_>) -> Option<String> {
-    common(ours, theirs, |our, their| our.spelling != their.spelling)
+fn types(ours: &Text<'_>, theirs: &Text<'_>, side: &str) -> Option<String> {
+    common((ours, theirs), side, |our, their| {
+        our.spelling != their.spelling
+    })
 }
 
 /// A field that both have, elsewhere. Asked after [`presence`]: one new field moves all that follow it.
-fn offsets(ours: &Text<'_>, theirs: &Text<'_>) -> Option<String> {
-    common(ours, theirs, |our, their| our.offset != their.offset)
+fn offsets(ours: &Text<'_>, theirs: &Text<'_>, side: &str) -> Option<String> {
+    common((ours, theirs), side, |our, their| {
+        our.offset != their.offset
+    })
 }
 
 fn common(
-    ours: &Text<'_>,
-    theirs: &Text<'_>,
+    (ours, theirs): (&Text<'_>, &Text<'_>),
+    side: &str,
     differ: impl Fn(&Leaf<'_>, &Leaf<'_>) -> bool,
 ) -> Option<String> {
     let by_name = by_name(theirs);
@@ -119,14 +129,14 @@ fn common(
     let (our, their) = pairs.into_iter().find(|(our, their)| differ(our, their))?;
     let name = quote(our.name);
     Some(format!(
-        "field `{name}` is {} in this program, {} in the region",
+        "field `{name}` is {} in this program, {} in {side}",
         place(our),
         place(their)
     ))
 }
 
 /// A field that only one of them has, or has under another name.
-fn presence(ours: &Text<'_>, theirs: &Text<'_>) -> Option<String> {
+fn presence(ours: &Text<'_>, theirs: &Text<'_>, side: &str) -> Option<String> {
     let (our_names, their_names) = (by_name(ours), by_name(theirs));
     let missing = ours
         .fields
@@ -139,7 +149,7 @@ fn presence(ours: &Text<'_>, theirs: &Text<'_>) -> Option<String> {
     let Some(our) = missing else {
         let their = extras.next()?;
         return Some(format!(
-            "field `{}` ({}) is in the region only",
+            "field `{}` ({}) is in {side} only",
             quote(their.name),
             place(their)
         ));
@@ -150,7 +160,7 @@ fn presence(ours: &Text<'_>, theirs: &Text<'_>) -> Option<String> {
         Some(their) => {
             let their_name = quote(their.name);
             format!(
-                "the field {} is `{name}` in this program, `{their_name}` in the region",
+                "the field {} is `{name}` in this program, `{their_name}` in {side}",
                 place(our)
             )
         }
@@ -158,7 +168,7 @@ fn presence(ours: &Text<'_>, theirs: &Text<'_>) -> Option<String> {
     })
 }
 
-fn size(ours: &Text<'_>, theirs: &Text<'_>) -> Option<String> {
+fn size(ours: &Text<'_>, theirs: &Text<'_>, side: &str) -> Option<String> {
     let words = |text: &Text<'_>| {
         format!(
             "{} bytes aligned to {}",
@@ -167,7 +177,7 @@ fn size(ours: &Text<'_>, theirs: &Text<'_>) -> Option<String> {
         )
     };
     let (our, their) = (words(ours), words(theirs));
-    (our != their).then(|| format!("the message has {our} in this program, {their} in the region"))
+    (our != their).then(|| format!("the message has {our} in this program, {their} in {side}"))
 }
 
 fn by_name<'a, 'text>(text: &'a Text<'text>) -> HashMap<&'text str, &'a Leaf<'text>> {
@@ -206,11 +216,11 @@ mod tests {
             ("", "there is no schema in the region"),
             (
                 "Tick 16\n",
-                "the region's schema has the unreadable line `Tick 16`",
+                "the schema in the region has the unreadable line `Tick 16`",
             ),
             (
                 "Tick 16 8\nseq u64\n",
-                "the region's schema has the unreadable line `seq u64`",
+                "the schema in the region has the unreadable line `seq u64`",
             ),
             (
                 "Tock 16 8\nseq u64 0\nprice f64 8\n",
