@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use airssys_osl::supervise::ChildSetup;
+use airssys_ringbuf::park::Barrier;
 use airssys_ringbuf::region::boot_id;
 
 use crate::bus::directory::BusDirectory;
@@ -29,6 +30,7 @@ pub(crate) struct Marker {
     digest: u64,
     recovery_only: bool,
     auto: WaitKind,
+    barrier: Barrier,
 }
 
 impl Marker {
@@ -44,6 +46,7 @@ impl Marker {
             digest: plan.digest,
             recovery_only: life.recovery_only,
             auto: life.auto,
+            barrier: life.barrier,
         }
     }
 
@@ -104,6 +107,10 @@ impl fmt::Display for Marker {
             WaitKind::SpinThenPark => "park",
             WaitKind::Auto | WaitKind::Spin | WaitKind::SpinThenYield => "yield",
         };
+        let barrier = match self.barrier {
+            Barrier::Fences => "fences",
+            Barrier::Membarrier => "membarrier",
+        };
         let purpose = if self.recovery_only {
             "recover"
         } else {
@@ -111,7 +118,7 @@ impl fmt::Display for Marker {
         };
         write!(
             f,
-            "{}/{}/{}/{}/{}/{:016x}/{purpose}/{auto}",
+            "{}/{}/{}/{}/{}/{:016x}/{purpose}/{auto}/{barrier}",
             self.bus,
             self.partition,
             self.incarnation,
@@ -140,6 +147,7 @@ impl FromStr for Marker {
             digest,
             purpose,
             auto,
+            barrier,
         ] = parts[..]
         else {
             return Err(NotAMarker);
@@ -156,6 +164,12 @@ impl FromStr for Marker {
                 WaitKind::SpinThenPark
             } else {
                 WaitKind::SpinThenYield
+            },
+            // All parties have to have the same one, so there is no usual one.
+            barrier: match barrier {
+                "fences" => Barrier::Fences,
+                "membarrier" => Barrier::Membarrier,
+                _ => return Err(NotAMarker),
             },
         })
     }
@@ -240,6 +254,7 @@ fn run(marker: &Marker, topology: &Topology) -> i32 {
         partition,
         incarnation: marker.incarnation,
         auto: marker.auto,
+        barrier: marker.barrier,
         recovery_only: marker.recovery_only,
         directory: BusDirectory::usual_path(&plan.bus),
         boot_id,
@@ -276,24 +291,32 @@ mod tests {
 
     #[test]
     fn a_marker_survives_the_environment() {
-        let marker = Marker {
-            bus: "quotes".to_owned(),
-            partition: "feed-1".to_owned(),
-            incarnation: 7,
-            supervisor: 4242,
-            supervisor_start: 99,
-            digest: 0xabc,
-            recovery_only: true,
-            auto: WaitKind::SpinThenPark,
-        };
-        assert_eq!(marker.to_string().parse::<Marker>().ok(), Some(marker));
+        for barrier in [Barrier::Fences, Barrier::Membarrier] {
+            let marker = Marker {
+                bus: "quotes".to_owned(),
+                partition: "feed-1".to_owned(),
+                incarnation: 7,
+                supervisor: 4242,
+                supervisor_start: 99,
+                digest: 0xabc,
+                recovery_only: true,
+                auto: WaitKind::SpinThenPark,
+                barrier,
+            };
+            assert_eq!(marker.to_string().parse::<Marker>().ok(), Some(marker));
+        }
         for bad in [
             "",
             "a/b",
-            "a/b/x/1/0/live/park",
-            "a/b/1/1/zz/live/park/more",
+            "a/b/x/1/0/0/live/park/fences",
+            "a/b/1/1/0/zz/live/park/fences",
+            "a/b/1/1/0/0/live/park",
+            "a/b/1/1/0/0/live/park/hope",
+            "a/b/1/1/0/0/live/park/fences/more",
         ] {
             assert!(bad.parse::<Marker>().is_err(), "{bad}");
         }
+        let good = "a/b/1/1/0/0/live/park/fences";
+        assert!(good.parse::<Marker>().is_ok(), "{good}");
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use airssys_ringbuf::clock::monotonic_ns;
+use airssys_ringbuf::park::Barrier;
 use airssys_ringbuf::pulse::{Identity, Phase, Pulse};
 use airssys_ringbuf::region::{CreateError, OpenError, boot_id};
 use tokio::sync::mpsc;
@@ -264,6 +265,7 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
         directory: bus.path().to_owned(),
         boot_id,
         auto: settle_auto(plan),
+        barrier: Barrier::of_this_machine(),
         started: send_started,
         commands: requests,
     };

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use airssys_ringbuf::memory::RangeError;
-use airssys_ringbuf::park::{Sleeper, Waker};
+use airssys_ringbuf::park::{Barrier, Sleeper, Waker};
 use airssys_ringbuf::region::{OpenError, Region};
 
 use crate::partition::view::{BusView, doorbells, pulse};
@@ -43,9 +43,14 @@ fn may_park(plan: &Plan, partition: usize, auto: WaitKind) -> bool {
 }
 
 /// A partition's sleep: it listens to its peers and the supervisor.
-pub(crate) fn sleeper(plan: &Plan, view: &BusView, partition: usize) -> Result<Sleeper, BellError> {
+pub(crate) fn sleeper(
+    plan: &Plan,
+    view: &BusView,
+    partition: usize,
+    barrier: Barrier,
+) -> Result<Sleeper, BellError> {
     let own = view.partition(partition);
-    let mut sleeper = Sleeper::new(own, pulse(own)?)?;
+    let mut sleeper = Sleeper::new(own, pulse(own)?, barrier)?;
     let wakers = peers(plan, partition)
         .into_iter()
         .map(|peer| view.partition(peer))
@@ -59,9 +64,10 @@ pub(crate) fn sleeper(plan: &Plan, view: &BusView, partition: usize) -> Result<S
 fn waker_of(
     own: &Region,
     view: &BusView,
+    barrier: Barrier,
     sleepers: impl Iterator<Item = usize>,
 ) -> Result<Waker, BellError> {
-    let mut waker = Waker::new(own, doorbells(own)?)?;
+    let mut waker = Waker::new(own, doorbells(own)?, barrier)?;
     for sleeper in sleepers {
         let region = view.partition(sleeper);
         waker.add(region, pulse(region)?, sleeper)?;
@@ -74,20 +80,20 @@ pub(crate) fn waker(
     plan: &Plan,
     view: &BusView,
     partition: usize,
-    auto: WaitKind,
+    (auto, barrier): (WaitKind, Barrier),
 ) -> Result<Waker, BellError> {
     let sleepers = peers(plan, partition)
         .into_iter()
         .filter(|&peer| may_park(plan, peer, auto));
-    waker_of(view.partition(partition), view, sleepers)
+    waker_of(view.partition(partition), view, barrier, sleepers)
 }
 
 /// Whom the supervisor wakes: every partition that may park.
 pub(crate) fn supervisor_waker(
     plan: &Plan,
     view: &BusView,
-    auto: WaitKind,
+    (auto, barrier): (WaitKind, Barrier),
 ) -> Result<Waker, BellError> {
     let sleepers = (0..plan.partitions.len()).filter(|&index| may_park(plan, index, auto));
-    waker_of(view.supervisor(), view, sleepers)
+    waker_of(view.supervisor(), view, barrier, sleepers)
 }

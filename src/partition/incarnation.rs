@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use airssys_ringbuf::memory::RangeError;
-use airssys_ringbuf::park::{Sleeper, Waker};
+use airssys_ringbuf::park::{Barrier, Sleeper, Waker};
 use airssys_ringbuf::pulse::{CommandView, Identity, Order, Phase, Pulse};
 use airssys_ringbuf::region::{LockError, OpenError, SectionKind};
 use airssys_ringbuf::step::StepError;
@@ -29,6 +29,8 @@ pub(crate) struct Life {
     pub(crate) incarnation: u64,
     /// What `Wait::auto()` means on this machine, settled once for the whole bus.
     pub(crate) auto: WaitKind,
+    /// What orders sleepers and wakers on this machine, settled once for the whole bus.
+    pub(crate) barrier: Barrier,
     /// Do again what followed the last commits, and end: the partition will not live again.
     pub(crate) recovery_only: bool,
     pub(crate) directory: PathBuf,
@@ -96,9 +98,9 @@ pub(crate) fn live(plan: &Plan, life: &Life) -> Result<Ending, PartitionError> {
         start_time: process_start_time(),
         incarnation: life.incarnation,
     });
-    let waker = bells::waker(plan, &view, life.partition, life.auto)?;
+    let waker = bells::waker(plan, &view, life.partition, (life.auto, life.barrier))?;
     // Clears what a life that was killed asleep left, whether or not this one gets as far as sleeping.
-    let sleeper = bells::sleeper(plan, &view, life.partition)?;
+    let sleeper = bells::sleeper(plan, &view, life.partition, life.barrier)?;
     pulse.phase(Phase::Recovering);
     let all_done = recover_all(plan, &view, life.partition)?;
     waker.wake_all();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_ringbuf::clock::monotonic_ns;
-use airssys_ringbuf::park::Waker;
+use airssys_ringbuf::park::{Barrier, Waker};
 use airssys_ringbuf::pulse::{Command as OrderCell, Order, PulseView};
 use airssys_ringbuf::region::SectionKind;
 use tokio::sync::mpsc;
@@ -109,6 +109,7 @@ pub(crate) struct Supervisor {
     pub(super) directory: PathBuf,
     boot_id: [u8; 16],
     auto: WaitKind,
+    barrier: Barrier,
     started: Option<std::sync::mpsc::Sender<Result<(), StartFailure>>>,
     pub(super) failed_start: Option<StartFailure>,
     ends: mpsc::UnboundedReceiver<(usize, u64, End)>,
@@ -124,6 +125,7 @@ pub(crate) struct Charge {
     pub(crate) directory: PathBuf,
     pub(crate) boot_id: [u8; 16],
     pub(crate) auto: WaitKind,
+    pub(crate) barrier: Barrier,
     pub(crate) started: std::sync::mpsc::Sender<Result<(), StartFailure>>,
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
 }
@@ -146,7 +148,7 @@ impl Supervisor {
             })
             .collect::<Result<_, PartitionError>>()?;
         Ok(Self {
-            waker: bells::supervisor_waker(&plan, &view, charge.auto)?,
+            waker: bells::supervisor_waker(&plan, &view, (charge.auto, charge.barrier))?,
             slots,
             stage: Stage::Starting(0),
             outcome: Outcome::Done,
@@ -156,6 +158,7 @@ impl Supervisor {
             directory: charge.directory,
             boot_id: charge.boot_id,
             auto: charge.auto,
+            barrier: charge.barrier,
             started: Some(charge.started),
             failed_start: None,
             ends,
@@ -218,6 +221,7 @@ impl Supervisor {
             partition,
             incarnation: slot.incarnation,
             auto: self.auto,
+            barrier: self.barrier,
             recovery_only: last_rites,
             directory: self.directory.clone(),
             boot_id: self.boot_id,

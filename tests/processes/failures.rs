@@ -170,7 +170,7 @@ pub(crate) fn orphan() {
     gone.wait();
     let topology = traffic().unwrap();
     let marker = format!(
-        "{}/relay/1/{id}/1/{:016x}/live/park",
+        "{}/relay/1/{id}/1/{:016x}/live/park/fences",
         topology.bus(),
         topology.digest()
     );
