@@ -112,13 +112,13 @@ pub(crate) fn arm<W: Word>(
     armed
 }
 
-/// The waker's half, after its barrier. `rung` is the last sleep that this waker rang for; `ring` is told how the sleeper
+/// The waker's half, after its barrier. `last` is the last sleep that this waker rang for; `ring` is told how the sleeper
 /// sleeps.
 #[inline]
-pub(crate) fn wake<W: Word>(parked: &W, rung: &Cell<u64>, ring: impl FnOnce(u64)) {
+pub(crate) fn wake<W: Word>(parked: &W, last: &Cell<u64>, ring: impl FnOnce(u64)) {
     let seen = parked.load(Ordering::Acquire);
-    if seen & HOW != AWAKE && seen != rung.get() {
-        rung.set(seen);
+    if seen & HOW != AWAKE && seen != last.get() {
+        last.set(seen);
         ring(seen & HOW);
     }
 }

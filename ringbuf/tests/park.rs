@@ -126,11 +126,13 @@ fn spun(round: u64, has_news: impl Fn() -> bool) -> bool {
     })
 }
 
-/// Plays ping-pong; `sleep` takes its party, whether there is news, and says whether it ended in time.
-fn ping_pong(wakers: [Waker; 2], sleep: [Box<dyn Fn(&dyn Fn() -> bool) -> bool + Send>; 2]) {
+/// Takes a look for news, and says whether the sleep ended in time.
+type Sleep = Box<dyn Fn(&dyn Fn() -> bool) -> bool + Send>;
+
+fn ping_pong(wakers: [Waker; 2], sleeps: [Sleep; 2]) {
     let said: [Said; 2] = Default::default();
     std::thread::scope(|scope| {
-        for (own, (waker, sleep)) in wakers.into_iter().zip(sleep).enumerate() {
+        for (own, (waker, sleep)) in wakers.into_iter().zip(sleeps).enumerate() {
             let said = &said;
             scope.spawn(move || {
                 for round in 1..=ROUNDS {

@@ -100,3 +100,79 @@ impl WakerBarrier {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU64;
+
+    use super::*;
+
+    const ROUNDS: u64 = 100_000;
+
+    /// A word on cache lines of its own: a store to it takes a while if the other side looked at it last.
+    #[repr(align(128))]
+    #[derive(Default)]
+    struct Line(AtomicU64);
+
+    #[derive(Default)]
+    struct Litmus {
+        parked: Line,
+        shown: Line,
+        arrived: Line,
+    }
+
+    impl Litmus {
+        /// Both sides begin the round together; it differs by how much.
+        fn begin(&self, side: u64, round: u64) {
+            self.arrived.0.fetch_add(1, Ordering::AcqRel);
+            let mut looks = 0_u32;
+            while self.arrived.0.load(Ordering::Acquire) < 2 * round {
+                looks += 1;
+                if looks.is_multiple_of(200) {
+                    // There may be one core.
+                    std::thread::yield_now();
+                }
+            }
+            for _ in 0..(round * (3 + 4 * side)) % 32 {
+                std::hint::spin_loop();
+            }
+        }
+
+        /// In how many rounds a side stores `own` first, passes its barrier and then misses what the other one stored.
+        fn play(&self, side: u64, own: &Line, other: &Line, barrier: impl Fn()) -> Vec<bool> {
+            (1..=ROUNDS)
+                .map(|round| {
+                    self.begin(side, round);
+                    own.0.store(round, Ordering::Relaxed);
+                    barrier();
+                    other.0.load(Ordering::Relaxed) < round
+                })
+                .collect()
+        }
+
+        fn run(barrier: Barrier) {
+            let litmus = Self::default();
+            let (parked, shown) = (&litmus.parked, &litmus.shown);
+            let waker_barrier = WakerBarrier::new(barrier);
+            let (sleeper, waker) = std::thread::scope(|scope| {
+                let waker = scope.spawn(|| litmus.play(1, shown, parked, || waker_barrier.pass()));
+                let sleeper = litmus.play(0, parked, shown, || {
+                    assert!(barrier.pass_in_sleeper(), "the kernel's barrier failed");
+                });
+                (sleeper, waker.join().expect("no panic"))
+            });
+            let lost = sleeper.iter().zip(&waker).filter(|&(a, b)| *a && *b);
+            let lost = lost.count();
+            assert_eq!(lost, 0, "{barrier:?}: both sides missed the other's store");
+        }
+    }
+
+    /// One after the other, so that two cores suffice for the sides to meet; a machine that has them finds a missing barrier
+    /// in most runs, a single core in none.
+    #[test]
+    fn no_two_sides_miss_each_other() {
+        for barrier in [Barrier::Fences, Barrier::of_this_machine()] {
+            Litmus::run(barrier);
+        }
+    }
+}

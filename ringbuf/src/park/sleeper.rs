@@ -77,10 +77,6 @@ impl Sleeper {
     /// Sleeps until a peer rings, `has_news` is already true, or `bound` has passed; false if time ran out.
     ///
     /// `has_news` has to look at the shared words themselves, not at cached copies. Returns early for no reason at times.
-    #[expect(
-        clippy::must_use_candidate,
-        reason = "whoever parks looks again in any case"
-    )]
     pub fn park(&self, bound: Duration, has_news: impl FnOnce() -> bool) -> bool {
         let mut in_time = true;
         sleep(

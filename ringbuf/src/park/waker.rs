@@ -30,7 +30,7 @@ struct Peer {
     /// Which of our doorbells it listens to.
     bell: usize,
     /// The last of its sleeps that this waker rang for. Not a sleep at first.
-    rung: Cell<u64>,
+    last: Cell<u64>,
     notify: Option<Notify>,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Peer")
             .field("bell", &self.bell)
-            .field("rung", &self.rung)
+            .field("last", &self.last)
             .field("notified", &self.notify.is_some())
             .finish_non_exhaustive()
     }
@@ -110,7 +110,7 @@ impl Waker {
         self.peers.push(Peer {
             parked: PeerWords::new(sleeper.memory(), pulse.offset, pulse_word::COUNT)?,
             bell,
-            rung: Cell::new(0),
+            last: Cell::new(0),
             notify,
         });
         Ok(())
@@ -127,7 +127,7 @@ impl Waker {
         self.barrier.pass();
         for peer in &self.peers {
             let parked = peer.parked.word(pulse_word::PARKED);
-            wake(parked, &peer.rung, |how| self.ring(peer, how));
+            wake(parked, &peer.last, |how| self.ring(peer, how));
         }
     }
 
