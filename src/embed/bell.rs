@@ -122,6 +122,15 @@ impl PortBell {
     }
 }
 
+impl Drop for PortBell {
+    /// A port that was dropped while it slept in an event loop would be rung for in vain.
+    fn drop(&mut self) {
+        if self.listening.is_some() {
+            self.disarm();
+        }
+    }
+}
+
 /// The end of a time span from now, in monotonic nanoseconds.
 pub(super) fn deadline(timeout: Duration) -> u64 {
     monotonic_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))

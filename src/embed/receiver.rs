@@ -17,8 +17,9 @@ use crate::embed::bell::{PortBell, deadline};
 ///
 /// Dropping it leaves the link open, for the next one who takes it; [`close`](Self::close) ends it for good.
 pub struct HostReceiver<T: Message> {
-    port: step::HostReceiver<T>,
+    /// Before the port: it says that nobody sleeps here while nobody else can hold the port yet.
     bell: PortBell,
+    port: step::HostReceiver<T>,
 }
 
 impl<T: Message> fmt::Debug for HostReceiver<T> {
@@ -33,7 +34,7 @@ impl<T: Message> fmt::Debug for HostReceiver<T> {
 impl<T: Message> HostReceiver<T> {
     pub(super) fn new(port: step::HostReceiver<T>, bell: PortBell) -> Self {
         bell.ring_anyhow();
-        Self { port, bell }
+        Self { bell, port }
     }
 
     /// The next message, if there is one.
@@ -111,12 +112,12 @@ impl<T: Message> HostReceiver<T> {
         }
     }
 
-    /// Ends the link: the sender sees it closed.
+    /// Ends the link: the sender sees it closed. Closing a closed one changes nothing.
     ///
     /// # Errors
     ///
     /// [`StepError::ImpossiblePosition`] if the peer's region holds one.
-    pub fn close(self) -> Result<(), StepError> {
+    pub fn close(&mut self) -> Result<(), StepError> {
         if self.port.close()? {
             self.bell.ring();
         }

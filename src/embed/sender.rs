@@ -17,8 +17,9 @@ use crate::embed::bell::{PortBell, deadline};
 ///
 /// Dropping it leaves the link open, for the next one who takes it; [`close`](Self::close) ends it for good.
 pub struct HostSender<T: Message> {
-    port: step::HostSender<T>,
+    /// Before the port: it says that nobody sleeps here while nobody else can hold the port yet.
     bell: PortBell,
+    port: step::HostSender<T>,
 }
 
 impl<T: Message> fmt::Debug for HostSender<T> {
@@ -33,7 +34,7 @@ impl<T: Message> fmt::Debug for HostSender<T> {
 impl<T: Message> HostSender<T> {
     pub(super) fn new(port: step::HostSender<T>, bell: PortBell) -> Self {
         bell.ring_anyhow();
-        Self { port, bell }
+        Self { bell, port }
     }
 
     /// Sends `value`, or gives it back at once.
@@ -117,12 +118,12 @@ impl<T: Message> HostSender<T> {
         }
     }
 
-    /// Ends the link: the receiver sees it closed after the last message.
+    /// Ends the link: the receiver sees it closed after the last message. Closing a closed one changes nothing.
     ///
     /// # Errors
     ///
     /// [`StepError::ImpossiblePosition`] if the peer's region holds one.
-    pub fn close(self) -> Result<(), StepError> {
+    pub fn close(&mut self) -> Result<(), StepError> {
         if self.port.close()? {
             self.bell.ring();
         }

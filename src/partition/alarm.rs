@@ -95,10 +95,10 @@ fn open_fifo(path: &Path) -> io::Result<OwnedFd> {
 pub(crate) struct Listening(pub(crate) File);
 
 impl Listening {
-    /// Reads everything that has rung.
+    /// Reads everything that has rung. A read that came back short has emptied it; what rings meanwhile may stay.
     pub(crate) fn clear(&self) {
         let mut bytes = [0; 512];
-        while (&self.0).read(&mut bytes).is_ok_and(|count| count > 0) {}
+        while (&self.0).read(&mut bytes).is_ok_and(|count| count == bytes.len()) {}
     }
 }
 

@@ -133,7 +133,7 @@ impl<T: Message> HostReceiver<T> {
     /// # Errors
     ///
     /// [`StepError`] if the link is faulty; it stays open then.
-    pub fn close(mut self) -> Result<bool, StepError> {
+    pub fn close(&mut self) -> Result<bool, StepError> {
         self.alone.close()?;
         Ok(self.alone.take_visible())
     }

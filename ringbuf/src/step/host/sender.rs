@@ -162,7 +162,7 @@ impl<T: Message> HostSender<T> {
     /// # Errors
     ///
     /// [`StepError`] if the link is faulty; it stays open then.
-    pub fn close(mut self) -> Result<bool, StepError> {
+    pub fn close(&mut self) -> Result<bool, StepError> {
         self.alone.close()?;
         Ok(self.alone.take_visible())
     }
