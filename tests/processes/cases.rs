@@ -1,6 +1,6 @@
 //! The list of cases.
 
-use crate::{endings, failures, family, kills, namespaces, resume};
+use crate::{endings, failures, family, kills, namespaces, places, resume};
 
 /// One test, run by a process of its own.
 pub(crate) struct Case {
@@ -91,6 +91,11 @@ pub(crate) const CASES: &[Case] = &[
     },
     case("what_threads_left_processes_take_up", resume::the_other_way),
     case("a_finished_bus_is_resumed_to_its_end", resume::finished),
+    case("a_bus_is_private_whatever_the_umask", places::masked),
+    case(
+        "a_bus_that_cannot_be_signed_leaves_no_trace",
+        places::unwritable,
+    ),
     case("a_bus_is_taken_across_pid_namespaces", namespaces::taken),
     case(
         "a_partition_of_another_pid_namespace_is_alive",

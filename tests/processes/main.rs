@@ -19,6 +19,7 @@ mod family;
 mod harness;
 mod kills;
 mod namespaces;
+mod places;
 mod resume;
 mod topologies;
 

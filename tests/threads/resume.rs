@@ -8,7 +8,7 @@ use std::time::Duration;
 use airssys_rt::prelude::*;
 use airssys_rt::{BusError, LaunchError, RunError};
 
-use crate::common::{Seen, assert_no_trace, bus_name, bus_path, join};
+use crate::common::{Item, Seen, Sink, Source, assert_no_trace, bus_name, bus_path, join};
 use crate::ending::falling_over;
 
 /// Falls so often at its 10th message; more than once is too often.
@@ -85,6 +85,64 @@ fn it_goes_on_where_one_resumption_was_refused() {
         "{error}"
     );
     assert_eq!(comes_through(&bus, Leftover::Resume), [4, 2]);
+}
+
+/// When the sink of [`moody`] panics.
+const NEVER: u64 = 0;
+const AT_BIRTH: u64 = 1;
+const AT_ITS_STEP: u64 = 2;
+
+struct Moody {
+    sink: Sink,
+    mood: u64,
+}
+
+impl Actor for Moody {
+    fn step(&mut self) -> Result<Step, Refused> {
+        assert_ne!(self.mood, AT_ITS_STEP);
+        self.sink.step()
+    }
+}
+
+fn moody(bus: &str, mood: u64) -> Topology {
+    let mut plan = Topology::builder(bus);
+    plan.intensity(0, Duration::from_secs(3_600))
+        .leftover(Leftover::Resume);
+    let (out, input) = plan.link::<Item>("items", 16);
+    plan.partition("source").actor("source", out, |out| Source {
+        out,
+        total: 100,
+        batch: 4,
+    });
+    plan.partition("sink")
+        .actor("sink", (input, durable("seen")), move |(input, seen)| {
+            assert_ne!(mood, AT_BIRTH);
+            let batch = 8;
+            let sink = Sink { input, seen, batch };
+            Moody { sink, mood }
+        });
+    plan.build().unwrap()
+}
+
+#[test]
+fn a_failed_start_leaves_what_it_was_to_resume() {
+    let bus = bus_name("moody");
+    let running = moody(&bus, AT_ITS_STEP).launch(Launch::Threads).unwrap();
+    assert!(matches!(join(running), Err(RunError::Escalated { .. })));
+    for _ in 0..2 {
+        let error = moody(&bus, AT_BIRTH).launch(Launch::Threads).unwrap_err();
+        assert!(
+            matches!(&error, LaunchError::Start { partition, .. } if partition == "sink"),
+            "{error}"
+        );
+    }
+    let running = moody(&bus, NEVER).launch(Launch::Threads).unwrap();
+    let monitor = running.monitor();
+    let report = join(running).unwrap();
+    assert_eq!(report.links[0].sent, 100);
+    assert_eq!(monitor.read("sink", "seen").unwrap(), Some(Seen::of(100)));
+    assert!(report.partitions[0].incarnations > 3);
+    assert_no_trace(&bus);
 }
 
 #[test]

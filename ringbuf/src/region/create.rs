@@ -112,12 +112,16 @@ impl<'a> Temporary<'a> {
             let name = format!(".{}.{pid}.{attempt}", place.file_name);
             match rustix::fs::openat(&place.directory, &name, flags, mode) {
                 Ok(opened) => {
-                    return Ok(Self {
+                    let temporary = Self {
                         place,
                         file: opened.into(),
                         name,
                         finished: false,
-                    });
+                    };
+                    // A umask may have taken the bits by which its owner is to open it.
+                    rustix::fs::fchmod(&temporary.file, mode)
+                        .map_err(|errno| place.error("setting its mode", errno))?;
+                    return Ok(temporary);
                 }
                 Err(Errno::EXIST) => {}
                 Err(errno) => return Err(place.error("creating the file", errno)),
