@@ -71,7 +71,7 @@ pub enum BusError {
         bus: String,
         dir: PathBuf,
         #[source]
-        source: OpenError,
+        source: Box<OpenError>,
     },
 
     /// An earlier run left the bus, and somebody has removed regions of it.

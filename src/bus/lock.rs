@@ -1,6 +1,6 @@
 //! The file whose lock is the bus's, and what it says about its holder.
 //!
-//! One line, written by the holder right after it has locked: "pid start_time pid_namespace". It only names somebody; who
+//! One line, written by the holder right after it has locked: pid, start time, pid namespace. It only names somebody; who
 //! holds the bus is the kernel's to tell, by the lock.
 
 use std::fs::File;

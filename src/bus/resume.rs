@@ -117,7 +117,7 @@ fn check(
     let unsound = |source: OpenError| BusError::Unsound {
         bus: plan.bus.clone(),
         dir: dir.to_owned(),
-        source,
+        source: Box::new(source),
     };
     let found = inspect(&path).map_err(unsound)?;
     let expected = Expected {

@@ -109,7 +109,7 @@ impl Supervisor {
         self.stage = Stage::Stopping(self.slots.len());
         for partition in 0..self.slots.len() {
             let slot = &mut self.slots[partition];
-            slot.ended |= !slot.begun;
+            slot.ended |= !slot.has_begun();
             if slot.due_ns.is_some() {
                 self.begin(partition, true).await;
             }

@@ -90,8 +90,8 @@ pub(super) struct Slot {
     /// The number of the latest life. On a resumed bus it goes on from the last of the run before, whose pulse still lies
     /// there.
     pub(super) incarnation: u64,
-    /// Whether this supervisor has begun a life of it.
-    pub(super) begun: bool,
+    /// The number of the last life before this supervisor's first.
+    incarnation_before: u64,
     pub(super) ended: bool,
     pub(super) killed_as_hung: bool,
     /// When a pending restart is due.
@@ -253,7 +253,6 @@ impl Supervisor {
         let slot = &mut self.slots[partition];
         // Whatever number lies in the region: the next one is another.
         slot.incarnation = slot.incarnation.wrapping_add(1);
-        slot.begun = true;
         slot.due_ns = None;
         slot.last_rites = last_rites;
         slot.rites += u32::from(last_rites);
@@ -360,7 +359,7 @@ impl Slot {
             watch: None,
             order,
             incarnation,
-            begun: false,
+            incarnation_before: incarnation,
             ended: hosted,
             killed_as_hung: false,
             due_ns: None,
@@ -373,5 +372,10 @@ impl Slot {
             rites: 0,
             backoff,
         }
+    }
+
+    /// Whether this supervisor has begun a life of it.
+    pub(super) fn has_begun(&self) -> bool {
+        self.incarnation != self.incarnation_before
     }
 }

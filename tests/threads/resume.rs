@@ -29,10 +29,11 @@ fn leave(bus: &str) -> PathBuf {
 
 fn refused(bus: &str, capacity: u64) -> BusError {
     let topology = again(bus, 0, Leftover::Resume, capacity);
-    match topology.launch(Launch::Threads).unwrap_err() {
-        LaunchError::Bus(error) => error,
-        other => panic!("{other}"),
-    }
+    let error = topology.launch(Launch::Threads).unwrap_err();
+    let LaunchError::Bus(error) = error else {
+        panic!("{error}");
+    };
+    error
 }
 
 /// Starts it once more, lets it come to its end, and returns how many lives each partition has had.
