@@ -2,6 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cpu;
+pub mod report;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;

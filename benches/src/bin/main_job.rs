@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use airssys_benches::report::heading;
 use airssys_benches::{environment, median, report_directory, root};
 use serde_json::{Value, json};
 
@@ -51,10 +52,8 @@ fn main() -> Result<()> {
         "throughput": throughput,
         "kills": kills,
     });
-    let path = directory.join("main-job.json");
-    fs::write(&path, serde_json::to_string_pretty(&report)? + "\n")?;
     let text = render(&report)?;
-    fs::write(directory.join("main-job.md"), &text)?;
+    airssys_benches::report::write(&directory, "main-job", &report, &text)?;
     println!("{text}\nwritten to {}", directory.display());
     Ok(())
 }
@@ -164,17 +163,12 @@ fn run_with_kills(wordcount: &Path, path: &str, seed: u64) -> Result<Value> {
 }
 
 fn render(report: &Value) -> Result<String> {
-    let mut text = String::new();
     let median = &report["throughput"]["median"];
+    let command = report["command"].as_str().unwrap_or_default();
+    let mut text = heading("The main job", command, &report["environment"]);
     writeln!(
         text,
-        "# The main job\n\n`{}`\n",
-        report["command"].as_str().unwrap_or_default()
-    )?;
-    writeln!(text, "```json\n{:#}\n```\n", report["environment"])?;
-    writeln!(
-        text,
-        "## Throughput, {FILE_BYTES} bytes, median of interleaved rounds\n"
+        "\n## Throughput, {FILE_BYTES} bytes, median of interleaved rounds\n"
     )?;
     writeln!(text, "| | MB/s |\n|---|---|")?;
     for (name, key) in [

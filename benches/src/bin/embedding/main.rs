@@ -1,0 +1,140 @@
+//! Measures what embedding costs and writes `embedding.{json,md}` into today's directory under `perf-reports/`.
+//!
+//! ```text
+//! cargo run --release -p airssys-benches --bin embedding            # all parts, below 4 minutes
+//! cargo run --release -p airssys-benches --bin embedding -- idle    # one part, only printed
+//! cargo run --release -p airssys-benches --bin embedding -- --short # all parts in 20 s, only printed
+//! ```
+//!
+//! | file | concern |
+//! |---|---|
+//! | `part` | what a part of the report is given, and what it gives |
+//! | `waiting`, `idle`, `stall` | one part each |
+//! | `ring` | the topology of the first two: partitions in a ring, with a ball or without |
+//! | `carry` | a histogram's way out of a partition |
+//! | `usage` | the CPU that a bus uses, by who uses it |
+//! | `hot` | threads that record the gaps between their turns |
+//!
+//! Partitions are processes of this program with the same arguments: `main` offers every part's topologies to `enter` before
+//! it measures anything.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::cast_precision_loss, reason = "figures with three digits")]
+#![allow(clippy::print_stdout, reason = "a command that prints its report")]
+
+mod carry;
+mod hot;
+mod idle;
+mod part;
+mod ring;
+mod stall;
+mod usage;
+mod waiting;
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use airssys_benches::report::heading;
+use airssys_benches::{environment, report, report_directory};
+use clap::{Parser, Subcommand};
+use serde_json::{Map, Value, json};
+
+use crate::part::{Kind, Result, Settings};
+
+/// Measures what embedding costs
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// A part; all of them if none is named
+    #[command(subcommand)]
+    part: Option<Which>,
+    /// A look of 20 s at everything; only prints, unless told where to write
+    #[arg(long, global = true)]
+    short: bool,
+    /// Writes the report here
+    #[arg(long, global = true)]
+    out: Option<PathBuf>,
+    /// Heap of the process that launches, in the part `stall`: by default 8, or half of what is free
+    #[arg(long, global = true)]
+    gib: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Which {
+    /// A ball through a ring of partitions, by wait strategy: round trips, and CPU with the ball and without
+    Waiting,
+    /// CPU of twelve idle partitions and their supervisor
+    Idle,
+    /// What a launch does to the hot threads of a large process
+    Stall,
+}
+
+impl Which {
+    const ALL: [Self; 3] = [Self::Waiting, Self::Idle, Self::Stall];
+
+    fn kind(self) -> Kind {
+        match self {
+            Self::Waiting => waiting::KIND,
+            Self::Idle => idle::KIND,
+            Self::Stall => stall::KIND,
+        }
+    }
+}
+
+/// What makes this run again.
+fn command() -> String {
+    let program = "cargo run --release -p airssys-benches --bin embedding";
+    let passed: Vec<String> = std::env::args().skip(1).collect();
+    if passed.is_empty() {
+        program.to_owned()
+    } else {
+        format!("{program} -- {}", passed.join(" "))
+    }
+}
+
+/// The load averages that the run found: what else wants the cores is in every figure.
+fn load_before() -> String {
+    std::fs::read_to_string("/proc/loadavg")
+        .map_or_else(|_| "unknown".to_owned(), |text| text.trim_end().to_owned())
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let settings = Settings {
+        short: arguments.short,
+        gib: arguments.gib,
+    };
+    for which in Which::ALL {
+        (which.kind().enter)(&settings)?; // in a partition's process: runs it and never returns
+    }
+
+    let chosen = arguments
+        .part
+        .map_or_else(|| Which::ALL.to_vec(), |one| vec![one]);
+    let command = command();
+    let environment = environment();
+    let load = load_before();
+    let mut text = heading("Embedding", &command, &environment);
+    writeln!(text, "\nLoad of the machine before the run: `{load}`.")?;
+    let mut parts = Map::new();
+    for which in chosen {
+        let kind = which.kind();
+        let part = (kind.measure)(&settings)?;
+        let section = format!("\n## {}\n\n{}", kind.title, part.text);
+        println!("{section}");
+        text += &section;
+        parts.insert(kind.name.to_owned(), part.figures);
+    }
+    let figures = json!({
+        "command": command, "environment": environment, "load_before": load,
+        "parts": Value::Object(parts),
+    });
+    let recorded = arguments.part.is_none() && !arguments.short;
+    let directory = match arguments.out {
+        Some(directory) => directory,
+        None if recorded => report_directory()?,
+        None => return Ok(()),
+    };
+    report::write(&directory, "embedding", &figures, &text)?;
+    println!("written to {}", directory.display());
+    Ok(())
+}
