@@ -23,8 +23,8 @@
 //! | region | [`region`], [`layout`], [`latency`], [`pulse`], [`park`] |
 //! | step | [`step`] |
 //!
-//! Unsafe code lives in `memory`, `slots`, `ring/slot`, `ring/bare`, `step/ports` and `step/host/alone` and
-//! nowhere else.
+//! Unsafe code lives in `memory`, `memory/pages`, `slots`, `ring/slot`, `ring/bare`, `step/ports` and `step/host/alone`
+//! and nowhere else.
 //!
 //! Out of scope: power loss, a kernel crash, and somebody of the same user truncating a mapped file (`SIGBUS`).
 

@@ -40,6 +40,7 @@ fn pulse() {
         [PID, START_TIME, INCARNATION, STARTED_AT, FIRST_STEP_AT],
         [16, 17, 18, 19, 20]
     );
+    assert_eq!([LOCKED, HUGE_BYTES], [21, 22]);
     assert_eq!(PARKED, 32);
     let section = pulse_section();
     assert_eq!((section.len, section.align), (384, 128));
