@@ -3,6 +3,8 @@
 //! Everything that can be refused is refused before anything is created: cores, memory, the bus's name. What is created is
 //! removed again if a partition fails to start.
 
+mod regions;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -17,13 +19,14 @@ use crate::Error;
 use crate::bus::BusError;
 use crate::bus::directory::BusDirectory;
 use crate::embed::{HostError, HostSide, Regions, in_heap};
-use crate::host::cores::{HostCores, check_core_map, usable_cores};
+use crate::host::cores::usable_cores;
 use crate::host::process::process_start_time;
-use crate::host::shm::check_memory;
 use crate::host::{CoreError, MemoryError};
 use crate::local::LocalRings;
+use crate::machine;
 use crate::monitor::Monitor;
 use crate::partition::bells::Waiting;
+use crate::partition::pages;
 use crate::partition::progress::counts_of;
 use crate::partition::view::{BusView, Party, pulse};
 use crate::partition::{PartitionError, Place};
@@ -32,9 +35,7 @@ use crate::running::{Report, Running};
 use crate::signals::Signals;
 use crate::supervisor::status::StatusBoard;
 use crate::supervisor::{Charge, LaunchMode, Outcome, StartFailure, Supervisor};
-use crate::topology::bill::MemoryBill;
-use crate::topology::layout::{region_plan, supervisor_plan};
-use crate::topology::model::{Plan, SUPERVISOR, WaitKind};
+use crate::topology::model::{Plan, WaitKind};
 use crate::topology::validate;
 use crate::topology::{Topology, TopologyError};
 
@@ -140,7 +141,7 @@ impl Topology {
             }
         };
         refuse_inside_a_partition(plan)?;
-        check(plan)?;
+        machine::check(plan, launch)?;
         let bus = BusDirectory::acquire(None, &plan.bus, plan.leftover, |directory, files| {
             report_discard(plan, directory, files);
         })?;
@@ -189,13 +190,6 @@ fn refuse_inside_a_partition(plan: &Plan) -> Result<(), LaunchError> {
     }
 }
 
-/// What this machine has to offer, against what the topology asks for.
-fn check(plan: &Plan) -> Result<(), LaunchError> {
-    check_core_map(plan, &HostCores::of_this_thread()?)?;
-    let root = BusDirectory::usual_path(&plan.bus);
-    Ok(check_memory(&plan.bus, MemoryBill::of(plan).total, &root)?)
-}
-
 /// Says what is about to be discarded: the undelivered messages of each link, if this topology can read them.
 fn report_discard(plan: &Plan, directory: &Path, files: &[String]) {
     let (bus, files) = (&plan.bus, files.join(", "));
@@ -229,7 +223,7 @@ fn report_discard(plan: &Plan, directory: &Path, files: &[String]) {
 
 /// What `Wait::auto()` comes to: spinning takes a core for each partition.
 fn settle_auto(plan: &Plan) -> WaitKind {
-    if plan.partitions.len() <= usable_cores() {
+    if plan.partitions.len() <= usable_cores(plan) {
         WaitKind::SpinThenYield
     } else {
         WaitKind::SpinThenPark
@@ -290,6 +284,16 @@ fn host_side(
     })
 }
 
+/// Once they are where they stay.
+fn take_host_pages(plan: &Plan, view: &BusView) -> Result<(), LaunchError> {
+    if plan.host.is_empty() {
+        return Ok(());
+    }
+    let own = view.partition(plan.host_index());
+    let heart = Pulse::new(own, pulse(own)?).map_err(HostError::from)?;
+    Ok(pages::take(plan, own, &heart)?)
+}
+
 fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Started, LaunchError> {
     let io = |doing| {
         move |source| LaunchError::Io {
@@ -299,13 +303,10 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
         }
     };
     let boot_id = boot_id().map_err(io("reading the boot id"))?;
-    for party in 0..plan.parties() {
-        let file = BusDirectory::region_file_name(plan.party_name(party));
-        region_plan(plan, party).create(bus.path(), &file, boot_id)?;
-    }
-    let file = BusDirectory::region_file_name(SUPERVISOR);
-    supervisor_plan(plan).create(bus.path(), &file, boot_id)?;
+    regions::create(plan, bus.path(), boot_id)?;
     let side = host_side(plan, bus.path(), boot_id)?;
+    regions::make_huge(plan, &side.view)?;
+    take_host_pages(plan, &side.view)?;
     let names = plan
         .partitions
         .iter()
@@ -405,6 +406,7 @@ fn prepare(charge: Charge) -> Result<(tokio::runtime::Runtime, Supervisor), Stri
         start_time: process_start_time(),
         incarnation: 1,
     });
+    pages::take(&charge.plan, &region, &heart).map_err(|error| error.to_string())?;
     heart.phase(Phase::Running);
     heart.beat(monotonic_ns(), 0, 0);
     let runtime = tokio::runtime::Builder::new_current_thread()

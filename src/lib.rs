@@ -56,6 +56,7 @@ pub mod exit;
 mod host;
 mod launch;
 mod local;
+mod machine;
 mod monitor;
 mod partition;
 mod report;
@@ -77,6 +78,7 @@ pub use enter::enter;
 pub use host::{CoreError, MemoryError, PinError};
 pub use launch::{Launch, LaunchError};
 pub use local::{LocalReceiver, LocalSender};
+pub use machine::{Had, MachinePlan, MemoryReport, RegionMemory};
 pub use monitor::{LinkStatus, Monitor, ReadError};
 pub use partition::ports::{PortError, PortOpener};
 pub use running::{Report, RunError, Running};
@@ -84,7 +86,7 @@ pub use supervisor::cause::Cause;
 pub use supervisor::status::{PartitionStatus, Recovery};
 pub use topology::{
     CellSpec, Declaration, Ends, HostBuilder, Leftover, LinkId, LinkIn, LinkOptions, LinkOut,
-    LocalIn, LocalOut, PartitionBuilder, Restart, Topology, TopologyBuilder, TopologyError, Wait,
+    LocalIn, LocalOut, PartitionBuilder, Restart, Topology, TopologyBuilder, TopologyError, Wait, Want,
     durable, durable_with,
 };
 

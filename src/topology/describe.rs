@@ -9,7 +9,7 @@
 //! ```
 //!
 //! It holds names, schemas, capacities and policies: what two programs must agree about to work on one bus. It holds no
-//! Rust path, and neither the bus's name nor cores, which are of one run and one machine. A change of this text is a
+//! Rust path, and neither the bus's name nor cores, memory wishes and warm-ups, which are of one run and one machine. A change of this text is a
 //! change of every digest.
 
 use std::collections::HashMap;
