@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 0 | every actor is done, or the supervisor asked it to stop | no |
 //! | 70 | a step can't be ended: a corrupt peer, a step larger than its link, a leaked borrow | no: escalates |
-//! | 71 | its regions can't be opened, or its ends don't fit them | no: escalates |
+//! | 71 | its regions can't be opened or locked into memory, or its ends don't fit them | no: escalates |
 //! | 72 | the topology that this process built isn't the one that was launched | no: escalates |
 //! | 73 | its core can't be had | no: escalates |
 //! | 75 | its supervisor died before it began | (nobody is left to) |
@@ -15,7 +15,7 @@
 pub const OK: i32 = 0;
 /// A step can't be ended.
 pub const STEP: i32 = 70;
-/// Regions can't be opened.
+/// Regions can't be opened, or not be locked into memory where that is required.
 pub const REGION: i32 = 71;
 /// Another topology.
 pub const TOPOLOGY: i32 = 72;

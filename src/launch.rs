@@ -3,6 +3,8 @@
 //! Everything that can be refused is refused before anything is created: cores, memory, the bus's name. What is created is
 //! removed again if a partition fails to start.
 
+mod regions;
+
 use std::sync::Arc;
 use std::thread;
 
@@ -16,13 +18,14 @@ use crate::bus::BusError;
 use crate::bus::directory::BusDirectory;
 use crate::earlier::say_fate;
 use crate::embed::{HostError, HostSide, in_heap};
-use crate::host::cores::{HostCores, check_core_map, usable_cores};
+use crate::host::cores::usable_cores;
 use crate::host::process::identity;
-use crate::host::shm::check_memory;
 use crate::host::{CoreError, MemoryError};
+use crate::machine;
 use crate::mode::Launch;
 use crate::monitor::Monitor;
 use crate::partition::bells::Waiting;
+use crate::partition::pages;
 use crate::partition::view::{BusView, Party, pulse};
 use crate::partition::{PartitionError, Place};
 use crate::report::{Level, say};
@@ -31,8 +34,6 @@ use crate::signals::Signals;
 use crate::supervisor::control::control;
 use crate::supervisor::status::StatusBoard;
 use crate::supervisor::{Charge, LaunchMode, Outcome, StartFailure, Supervisor};
-use crate::topology::bill::MemoryBill;
-use crate::topology::layout::regions;
 use crate::topology::model::{Plan, Restart, WaitKind};
 use crate::topology::validate;
 use crate::topology::{Topology, TopologyError};
@@ -142,7 +143,7 @@ impl Topology {
         };
         refuse_inside_a_partition(plan)?;
         check_panics(plan, mode, PANIC_ABORTS)?;
-        check(plan)?;
+        machine::check(plan, launch)?;
         let bus = BusDirectory::acquire(None, plan, |fate, directory, files| {
             say_fate(plan, fate, directory, files);
         })?;
@@ -193,18 +194,9 @@ fn refuse_inside_a_partition(plan: &Plan) -> Result<(), LaunchError> {
     }
 }
 
-/// What this machine has to offer, against what the topology asks for.
-fn check(plan: &Plan) -> Result<(), LaunchError> {
-    check_core_map(plan, &HostCores::of_this_thread()?)?;
-    let path = BusDirectory::usual_path(&plan.bus);
-    let needed = MemoryBill::of(plan).total;
-    let needed = needed.saturating_sub(BusDirectory::space_of(&plan.bus));
-    Ok(check_memory(&plan.bus, needed, &path)?)
-}
-
 /// What `Wait::auto()` comes to: spinning takes a core for each partition.
 fn settle_auto(plan: &Plan) -> WaitKind {
-    if plan.partitions.len() <= usable_cores() {
+    if plan.partitions.len() <= usable_cores(plan) {
         WaitKind::SpinThenYield
     } else {
         WaitKind::SpinThenPark
@@ -225,6 +217,16 @@ impl Started {
     }
 }
 
+/// Once they are where they stay.
+fn take_host_pages(plan: &Plan, view: &BusView) -> Result<(), LaunchError> {
+    if plan.host.is_empty() {
+        return Ok(());
+    }
+    let own = view.partition(plan.host_index());
+    let heart = Pulse::new(own, pulse(own)?).map_err(HostError::from)?;
+    Ok(pages::take(plan, own, &heart)?)
+}
+
 fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Started, LaunchError> {
     let io = |doing| {
         move |source| LaunchError::Io {
@@ -236,9 +238,7 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
     let boot_id = boot_id().map_err(io("reading the boot id"))?;
     bus.write_topology(plan)?;
     if !bus.is_resumed() {
-        for (owner, region) in regions(plan) {
-            region.create(bus.path(), &BusDirectory::region_file_name(owner), boot_id)?;
-        }
+        regions::create(plan, bus.path(), boot_id)?;
     }
     let place = Place {
         directory: bus.path().to_owned(),
@@ -249,6 +249,10 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
         barrier: Barrier::of_this_machine(),
     };
     let side = HostSide::of_bus(plan, &place, waiting)?;
+    if !bus.is_resumed() {
+        regions::make_huge(plan, &side.view)?;
+    }
+    take_host_pages(plan, &side.view)?;
     let names = plan
         .partitions
         .iter()
@@ -345,6 +349,7 @@ fn prepare(charge: Charge) -> Result<(tokio::runtime::Runtime, Supervisor), Stri
         .vitals()
         .identity;
     heart.begin(identity(before.incarnation.wrapping_add(1)));
+    pages::take(&charge.plan, &region, &heart).map_err(|error| error.to_string())?;
     heart.phase(Phase::Running);
     heart.beat(monotonic_ns(), 0, 0);
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -57,6 +57,7 @@ pub mod exit;
 mod host;
 mod launch;
 mod local;
+mod machine;
 mod mode;
 mod monitor;
 mod partition;
@@ -80,6 +81,7 @@ pub use enter::enter;
 pub use host::{CoreError, MemoryError, PinError};
 pub use launch::LaunchError;
 pub use local::{LocalReceiver, LocalSender};
+pub use machine::{Had, MachinePlan, MemoryReport, RegionMemory};
 pub use mode::Launch;
 pub use monitor::{LinkStatus, Monitor, ReadError};
 pub use partition::ports::{PortError, PortOpener};
@@ -89,7 +91,7 @@ pub use supervisor::status::{PartitionStatus, Recovery};
 pub use topology::{
     CellSpec, Declaration, Ends, HostBuilder, Leftover, LinkId, LinkIn, LinkOptions, LinkOut,
     LocalIn, LocalOut, PartitionBuilder, Restart, Topology, TopologyBuilder, TopologyError, Wait,
-    durable, durable_with,
+    Want, durable, durable_with,
 };
 
 /// The ring alone, for those who want no actors.

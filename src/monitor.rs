@@ -7,6 +7,7 @@ use airssys_ringbuf::Message;
 use airssys_ringbuf::step::{ObserveError, latencies, read_cell};
 use hdrhistogram::Histogram;
 
+use crate::machine::{self, MemoryReport};
 use crate::partition::progress::counts_of;
 use crate::partition::view::BusView;
 use crate::supervisor::Command;
@@ -152,6 +153,15 @@ impl Monitor {
     #[must_use]
     pub fn partitions(&self) -> Vec<PartitionStatus> {
         self.status.all()
+    }
+
+    /// What the bus has of this machine's memory: every region, as its present owner found it, or as the last one did.
+    ///
+    /// It reads a file about all of this process's memory, and tries a huge page where some were not had: for a start or a
+    /// report, not for every second.
+    #[must_use]
+    pub fn memory(&self) -> MemoryReport {
+        machine::found_report(&self.plan, &self.view)
     }
 
     /// One-way latencies of a stamped link in nanoseconds, from each message's send to its receipt, to within 3.2 %.

@@ -3,7 +3,7 @@
 //! | section | words (each row on 128 bytes of its own) | writer |
 //! |---|---|---|
 //! | pulse | beat, phase, actor, step | the owner |
-//! | | pid, start time, incarnation, started at, first step at, pid namespace | the owner |
+//! | | pid, start time, incarnation, started at, first step at, pid namespace, locked, huge bytes | the owner |
 //! | | parked | the owner |
 //! | doorbells | one 32-bit word for each region of the bus | the owner |
 //! | actor | control; record 0; record 1 | the owner |
@@ -43,9 +43,11 @@ pub(crate) mod pulse_word {
     pub(crate) const INCARNATION: usize = WORDS_A_PAIR + 2;
     pub(crate) const STARTED_AT: usize = WORDS_A_PAIR + 3;
     pub(crate) const FIRST_STEP_AT: usize = WORDS_A_PAIR + 4;
-    /// Zero in a region whose owner has not written it: the section's size is what it was before there was this word, so
-    /// it made no new layout version.
+    // The rest is zero in a region whose owner has not written it: the section's size is what it was before there were these
+    // words, so they made no new layout version.
     pub(crate) const PID_NAMESPACE: usize = WORDS_A_PAIR + 5;
+    pub(crate) const LOCKED: usize = WORDS_A_PAIR + 6;
+    pub(crate) const HUGE_BYTES: usize = WORDS_A_PAIR + 7;
     pub(crate) const PARKED: usize = 2 * WORDS_A_PAIR;
     pub(crate) const COUNT: usize = 3 * WORDS_A_PAIR;
 }

@@ -8,6 +8,8 @@
 //! - A read-only span is never written: [`Words::new`] refuses it, and where the crate itself makes words over any span
 //!   (`Words::any`), the end that holds them only loads; a stray store would fault.
 //! - Words are only ever accessed as atomics; payload bytes follow the ring's protocol (`slots.rs`).
+//!
+//! Where a span's pages lie, and whether they are huge or locked, is `memory/pages.rs`'s business.
 
 #![allow(
     unsafe_code,
@@ -20,12 +22,16 @@ use std::io;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::MmapRaw;
 
 use crate::word::{AtomicU32, AtomicU64};
 
 /// Bytes that separate words with different writers: two cache lines, since hardware prefetches lines in pairs.
 pub const LINE_PAIR: usize = 128;
+
+mod pages;
+
+pub use pages::HUGE_PAGE;
 
 const PAGE: usize = 4096;
 
@@ -53,7 +59,10 @@ pub struct Memory {
 #[derive(Debug)]
 enum Owner {
     Heap(Layout),
-    Mapped { _map: MmapRaw },
+    /// What is unmapped at the end: the span, or a reservation of addresses in which it lies.
+    Mapped {
+        _map: MmapRaw,
+    },
 }
 
 // SAFETY: a `Memory` is an address range and its owner; it gives access only through atomics and through the ring's
@@ -83,7 +92,8 @@ impl Memory {
         }
     }
 
-    /// Maps the first `len` bytes of `file`, shared, with its pages populated.
+    /// Maps the first `len` bytes of `file`, shared, with its pages populated; from [`HUGE_PAGE`] bytes on where huge pages of
+    /// the file can be mapped as such.
     ///
     /// # Errors
     ///
@@ -99,13 +109,11 @@ impl Memory {
                 "an empty file cannot be mapped as a region",
             ));
         }
-        let mut options = MmapOptions::new();
-        options.len(len).populate();
-        let map = match access {
-            Access::ReadOnly => options.map_raw_read_only(file)?,
-            Access::ReadWrite => options.map_raw(file)?,
+        let (base, map) = if len < HUGE_PAGE {
+            pages::map(file, len, access)?
+        } else {
+            pages::map_aligned(file, len, access)?
         };
-        let base = NonNull::new(map.as_mut_ptr()).expect("mmap never maps page zero");
         Ok(Self {
             base,
             len,

@@ -59,6 +59,45 @@ pub struct Identity {
     pub incarnation: u64,
 }
 
+/// What came of locking a region's pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Locked {
+    /// Nobody has tried.
+    #[default]
+    Untried,
+    /// They stay in memory as long as this incarnation lives.
+    Yes,
+    /// The kernel refused, for the reason with this number.
+    Refused(i32),
+}
+
+impl Locked {
+    fn to_word(self) -> u64 {
+        match self {
+            Self::Untried => 0,
+            Self::Yes => 1,
+            Self::Refused(errno) => 2 | u64::from(errno.cast_unsigned()) << 32,
+        }
+    }
+
+    fn from_word(word: u64) -> Self {
+        match word & 0xffff_ffff {
+            0 => Self::Untried,
+            1 => Self::Yes,
+            _ => Self::Refused(((word >> 32) as u32).cast_signed()),
+        }
+    }
+}
+
+/// What an incarnation has of its own region's pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pages {
+    /// Whether they can be swapped out.
+    pub locked: Locked,
+    /// How many of the bytes are mapped as huge pages.
+    pub huge_bytes: u64,
+}
+
 /// The owner's hold on its pulse.
 #[derive(Clone, Debug)]
 pub struct Pulse(Words);
@@ -84,6 +123,7 @@ impl Pulse {
         self.set(pulse_word::START_TIME, identity.start_time);
         self.set(pulse_word::PID_NAMESPACE, identity.pid_namespace);
         self.set(pulse_word::FIRST_STEP_AT, 0);
+        self.pages(Pages::default());
         self.set(pulse_word::STARTED_AT, crate::clock::monotonic_ns());
         self.0
             .at(pulse_word::INCARNATION)
@@ -99,6 +139,12 @@ impl Pulse {
     /// Says that the incarnation's first step has ended, now.
     pub fn first_step(&self) {
         self.set(pulse_word::FIRST_STEP_AT, crate::clock::monotonic_ns());
+    }
+
+    /// Says what the incarnation has of its region's pages.
+    pub fn pages(&self, pages: Pages) {
+        self.set(pulse_word::LOCKED, pages.locked.to_word());
+        self.set(pulse_word::HUGE_BYTES, pages.huge_bytes);
     }
 
     /// One heartbeat, and which actor is about to run which step.
@@ -167,6 +213,15 @@ impl PulseView {
             },
             started_at_ns: load(pulse_word::STARTED_AT),
             first_step_at_ns: load(pulse_word::FIRST_STEP_AT),
+        }
+    }
+
+    /// What the incarnation says that it has of its region's pages.
+    #[must_use]
+    pub fn pages(&self) -> Pages {
+        Pages {
+            locked: Locked::from_word(self.0.load(pulse_word::LOCKED, Ordering::Relaxed)),
+            huge_bytes: self.0.load(pulse_word::HUGE_BYTES, Ordering::Relaxed),
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Read before anything is created. A file that is absent is no limit: not every kernel and container shows all of them.
 
-mod cgroup;
+pub(crate) mod cgroup;
 pub(crate) mod cores;
+pub(crate) mod pages;
 pub(crate) mod process;
 pub(crate) mod shm;
 

@@ -43,6 +43,31 @@ pub enum MemoryError {
         limit: u64,
     },
 
+    /// Somebody would have to lock more of a region than this process may.
+    #[error("bus `{bus}`, region `{region}`: its {} have to be locked into memory, {}: {source}; raise the limit (ulimit -l, in systemd: LimitMEMLOCK=, in a container: --ulimit memlock=) or ask for `Want::Try`", Bytes(*needed), limited(*limit))]
+    NotLocked {
+        bus: String,
+        region: String,
+        /// Bytes.
+        needed: u64,
+        /// Bytes that a process may lock; `None` for any number.
+        limit: Option<u64>,
+        #[source]
+        source: io::Error,
+    },
+
+    /// A region doesn't lie in huge pages, and has to.
+    #[error("bus `{bus}`, region `{region}`: {} of it have to lie in huge pages, {} do: {why}; free some memory (/proc/sys/vm/compact_memory), or ask for `Want::Try`", Bytes(*needed), Bytes(*found))]
+    NotHuge {
+        bus: String,
+        region: String,
+        /// Bytes.
+        needed: u64,
+        /// Bytes.
+        found: u64,
+        why: String,
+    },
+
     /// The file system can't be asked.
     #[error("bus `{bus}`: the free space of {} can't be read: {source}; is it mounted?", dir.display())]
     Unreadable {
@@ -51,6 +76,13 @@ pub enum MemoryError {
         #[source]
         source: io::Error,
     },
+}
+
+fn limited(limit: Option<u64>) -> String {
+    match limit {
+        Some(limit) => format!("RLIMIT_MEMLOCK is {}", Bytes(limit)),
+        None => "RLIMIT_MEMLOCK is no limit".to_owned(),
+    }
 }
 
 /// The size to give a container: what is needed and half as much again for everyone else, in whole MiB.
@@ -82,31 +114,37 @@ pub(crate) fn check_memory(bus: &str, needed: u64, root: &Path) -> Result<(), Me
     }
 }
 
-fn check_file_system(bus: &str, needed: u64, root: &Path) -> Result<(), MemoryError> {
-    let dir = root
-        .ancestors()
+/// The existing directory in which `root` would be made.
+pub(crate) fn existing(root: &Path) -> &Path {
+    root.ancestors()
         .find(|dir| dir.is_dir())
-        .unwrap_or(Path::new("/"));
-    let unreadable = |errno: rustix::io::Errno| MemoryError::Unreadable {
-        bus: bus.to_owned(),
-        dir: dir.to_owned(),
-        source: errno.into(),
-    };
-    let stat = statvfs(dir).map_err(unreadable)?;
+        .unwrap_or(Path::new("/"))
+}
+
+/// Free bytes of the file system of `dir`; `None` for one without a limit.
+pub(crate) fn free_bytes(dir: &Path) -> io::Result<Option<u64>> {
+    let stat = statvfs(dir)?;
     // A tmpfs without a size limit reports no blocks at all.
-    if stat.f_blocks == 0 {
-        return Ok(());
-    }
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-    if free >= needed {
-        return Ok(());
-    }
-    Err(MemoryError::FileSystem {
+    let limited = stat.f_blocks > 0;
+    Ok(limited.then(|| stat.f_bavail.saturating_mul(stat.f_frsize)))
+}
+
+fn check_file_system(bus: &str, needed: u64, root: &Path) -> Result<(), MemoryError> {
+    let dir = existing(root);
+    let free = free_bytes(dir).map_err(|source| MemoryError::Unreadable {
         bus: bus.to_owned(),
         dir: dir.to_owned(),
-        needed,
-        free,
-    })
+        source,
+    })?;
+    match free {
+        Some(free) if free < needed => Err(MemoryError::FileSystem {
+            bus: bus.to_owned(),
+            dir: dir.to_owned(),
+            needed,
+            free,
+        }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -98,7 +98,10 @@ impl Listening {
     /// Reads everything that has rung. A read that came back short has emptied it; what rings meanwhile may stay.
     pub(crate) fn clear(&self) {
         let mut bytes = [0; 512];
-        while (&self.0).read(&mut bytes).is_ok_and(|count| count == bytes.len()) {}
+        while (&self.0)
+            .read(&mut bytes)
+            .is_ok_and(|count| count == bytes.len())
+        {}
     }
 }
 

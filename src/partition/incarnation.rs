@@ -1,7 +1,7 @@
 //! One life of a partition, from the first mapped page to the last turn.
 //!
-//! Order of a start: pin, map, lock the region for life, say who we are, recover every actor, wake every peer, make the
-//! actors, run. Recovery comes before anybody's own code: what was committed is shown even if an actor's factory then fails.
+//! Order of a start: pin, map, lock the region for life, say who we are, recover every actor, wake every peer, take the
+//! region's pages, make the actors, warm them up, run. Recovery comes before anybody's own code: what was committed is shown even if an actor's factory then fails.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,11 +12,12 @@ use airssys_ringbuf::region::{LockError, OpenError};
 use airssys_ringbuf::step::StepError;
 
 use crate::exit;
-use crate::host::PinError;
 use crate::host::cores::pin_current_thread;
 use crate::host::process::identity;
+use crate::host::{MemoryError, PinError};
 use crate::local::LocalRings;
 use crate::partition::bells::{BellError, Waiting};
+use crate::partition::pages;
 use crate::partition::ports::{PortError, recover};
 use crate::partition::turns::{Turns, actors};
 use crate::partition::view::{BusView, Party, pulse};
@@ -60,6 +61,8 @@ pub(crate) enum PartitionError {
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(transparent)]
+    Memory(#[from] MemoryError),
+    #[error(transparent)]
     Port(#[from] PortError),
     #[error("actor `{actor}`: {source}")]
     Step { actor: String, source: StepError },
@@ -75,11 +78,20 @@ impl From<BellError> for PartitionError {
 }
 
 impl PartitionError {
+    pub(super) fn step(actor: &str, source: StepError) -> Self {
+        Self::Step {
+            actor: actor.to_owned(),
+            source,
+        }
+    }
+
     /// The exit code that says so.
     pub(crate) fn exit_code(&self) -> i32 {
         match self {
             Self::Pin(_) => exit::CORE,
-            Self::Region(_) | Self::Range(_) | Self::Lock(_) | Self::Port(_) => exit::REGION,
+            Self::Region(_) | Self::Range(_) | Self::Lock(_) | Self::Memory(_) | Self::Port(_) => {
+                exit::REGION
+            }
             Self::Step { .. } => exit::STEP,
         }
     }
@@ -110,7 +122,7 @@ pub(crate) enum Begun {
     Live(Turns),
 }
 
-/// Begins an incarnation over its mapped regions: recovers, and makes the actors.
+/// Begins an incarnation over its mapped regions: recovers, makes the actors and warms them up.
 pub(crate) fn begin(
     plan: &Arc<Plan>,
     view: BusView,
@@ -135,6 +147,7 @@ pub(crate) fn begin(
             Ending::Stopped
         }));
     }
+    pages::take(plan, view.partition(life.partition), &pulse)?;
     let turns = Turns::new(plan, view, life, locals, pulse, (waker, sleeper))?;
     Ok(Begun::Live(turns))
 }

@@ -7,6 +7,7 @@
 //! | `bells`, `alarm` | whom to wake, and by whom to be woken |
 //! | `idle` | spin, yield or park |
 //! | `runner` | one actor: step, commit, retry |
+//! | `pages` | touching and locking the region's pages |
 //! | `turns` | all actors of the partition, once each |
 //! | `incarnation` | from the first mapped page to the last turn |
 //! | `progress` | what actors have committed, for anybody |
@@ -15,6 +16,7 @@ pub(crate) mod alarm;
 pub(crate) mod bells;
 mod idle;
 pub(crate) mod incarnation;
+pub(crate) mod pages;
 pub(crate) mod ports;
 pub(crate) mod progress;
 mod runner;

@@ -130,6 +130,18 @@ impl Runner {
         }
     }
 
+    /// One step that is rolled back whatever comes of it; whether peers were shown anything, which at most is credit.
+    pub(crate) fn rehearse(&mut self) -> Result<bool, StepError> {
+        if self.core.is_done() {
+            return Ok(false);
+        }
+        let (core, actor) = (&mut self.core, &mut self.actor);
+        let outcome = core.rehearse(self.share.0, || {
+            let _ = actor.step();
+        })?;
+        Ok(outcome.visible)
+    }
+
     #[inline]
     fn end(&mut self, verdict: Verdict, busy: bool) -> Result<Turn, StepError> {
         let outcome = self.core.finish(verdict)?;

@@ -59,8 +59,7 @@ impl Turns {
             .collect::<Result<_, _>>()?;
         // An actor's factory may have shown its cells' first values, which nobody waits for; whatever its recovery showed
         // again, the peers were woken for.
-        pulse.phase(Phase::Running);
-        Ok(Self {
+        let mut turns = Self {
             plan: Arc::clone(plan),
             partition: life.partition,
             _view: view,
@@ -72,7 +71,30 @@ impl Turns {
             command,
             runners,
             stepped: false,
-        })
+        };
+        turns.warm_up(own.warm_up)?;
+        turns.pulse.phase(Phase::Running);
+        Ok(turns)
+    }
+
+    /// Runs each actor's step so many times, and rolls each back.
+    fn warm_up(&mut self, steps: u32) -> Result<(), PartitionError> {
+        let mut visible = false;
+        for _ in 0..steps {
+            self.beats += 1;
+            for (index, runner) in self.runners.iter_mut().enumerate() {
+                self.pulse.beat(self.beats, index as u64, runner.steps());
+                let rehearsed = runner.rehearse();
+                visible |= rehearsed.map_err(|source| {
+                    let actor = &self.plan.partitions[self.partition].actors[index];
+                    PartitionError::step(&actor.name, source)
+                })?;
+            }
+        }
+        if visible {
+            self.waker.wake();
+        }
+        Ok(())
     }
 
     /// Runs until the incarnation ends.
@@ -117,10 +139,7 @@ impl Turns {
             self.pulse.beat(self.beats, index as u64, runner.steps());
             let turn = runner.turn(self.order).map_err(|source| {
                 let actor = &self.plan.partitions[self.partition].actors[index];
-                PartitionError::Step {
-                    actor: actor.name.clone(),
-                    source,
-                }
+                PartitionError::step(&actor.name, source)
             })?;
             busy |= turn.busy;
             visible |= turn.visible;

@@ -149,18 +149,18 @@ impl fmt::Display for CoreMap {
 }
 
 /// Left-aligned columns, two spaces apart, under their titles.
-struct Table<const COLUMNS: usize> {
+pub(crate) struct Table<const COLUMNS: usize> {
     rows: Vec<[String; COLUMNS]>,
 }
 
 impl<const COLUMNS: usize> Table<COLUMNS> {
-    fn new(titles: &[&str; COLUMNS]) -> Self {
+    pub(crate) fn new(titles: &[&str; COLUMNS]) -> Self {
         Self {
             rows: vec![titles.map(str::to_owned)],
         }
     }
 
-    fn row(&mut self, cells: [String; COLUMNS]) {
+    pub(crate) fn row(&mut self, cells: [String; COLUMNS]) {
         self.rows.push(cells);
     }
 }

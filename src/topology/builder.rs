@@ -12,6 +12,7 @@ use super::host::HostBuilder;
 use super::local_ends::{self, LocalIn, LocalOut};
 use super::model::{
     ActorId, ActorPlan, Factories, Factory, Leftover, LinkId, PartitionPlan, Plan, Restart, Wait,
+    Want,
 };
 use super::{Topology, TopologyError, describe, validate};
 use crate::actor::Actor;
@@ -46,6 +47,8 @@ pub struct TopologyBuilder {
     pub(super) backoff_max: Duration,
     pub(super) leftover: Leftover,
     pub(super) drain_timeout: Duration,
+    lock_memory: Want,
+    huge_pages: Want,
     pub(super) partitions: Vec<PartitionPlan>,
     pub(super) host: Vec<ActorPlan>,
     pub(super) links: Vec<LinkDraft>,
@@ -98,6 +101,8 @@ impl TopologyBuilder {
             backoff_max: BACKOFF_MAX,
             leftover: Leftover::default(),
             drain_timeout: DRAIN_TIMEOUT,
+            lock_memory: Want::default(),
+            huge_pages: Want::default(),
             partitions: Vec::new(),
             host: Vec::new(),
             links: Vec::new(),
@@ -135,6 +140,22 @@ impl TopologyBuilder {
     /// How long a stop lets inboxes drain before it stops the partitions anyway. Default: 5 s.
     pub fn drain_timeout(&mut self, timeout: Duration) -> &mut Self {
         self.drain_timeout = timeout;
+        self
+    }
+
+    /// Whether each region is locked into memory (`mlock`) by whoever runs its partition. Default: [`Want::Try`].
+    ///
+    /// Without it a page of a bus that is seldom used may be swapped out where there is swap.
+    pub fn lock_memory(&mut self, want: Want) -> &mut Self {
+        self.lock_memory = want;
+        self
+    }
+
+    /// Whether each region of 2 MiB or more lies in huge pages, but for a rest shorter than one. Default: [`Want::Try`].
+    ///
+    /// A launch takes longer for it: what lies in small pages is copied once. Every life maps its regions faster then.
+    pub fn huge_pages(&mut self, want: Want) -> &mut Self {
+        self.huge_pages = want;
         self
     }
 
@@ -207,6 +228,7 @@ impl TopologyBuilder {
             shutdown: SHUTDOWN,
             hang_after: HANG_AFTER,
             hosted: false,
+            warm_up: 0,
             actors: Vec::new(),
             factories: Factories::default(),
         });
@@ -240,8 +262,11 @@ impl TopologyBuilder {
             backoff_max: self.backoff_max,
             leftover: self.leftover,
             drain_timeout: self.drain_timeout,
+            lock_memory: self.lock_memory,
+            huge_pages: self.huge_pages,
             digest: 0,
         };
+        validate::warm_ups(&plan)?;
         plan.digest = describe::digest(&plan);
         validate::regions(&plan)?;
         Ok(Topology::new(plan))
@@ -294,6 +319,18 @@ impl PartitionBuilder<'_> {
     /// the same guarantees, but nobody watches or restarts it, and it isn't pinned.
     pub fn hosted(&mut self) -> &mut Self {
         self.settings().hosted = true;
+        self
+    }
+
+    /// Runs this many steps of each actor at the beginning of each incarnation and rolls them back: code, caches, page tables
+    /// and the processor's guesses are warm when the first step that counts runs. Default: 0.
+    ///
+    /// Such a step sees the inbox and the durable cells as that first step will, so it takes the same way; what it sends,
+    /// receives and changes is never seen by anybody. Plain fields, and whatever it does outside of ports and cells, are not
+    /// undone: it is for actors whose steps may run again in any case, as they may after a refused send. A panic in one is a
+    /// death like any other. A local link takes no part in a step, so an actor that has one can't be warmed up.
+    pub fn warm_up(&mut self, steps: u32) -> &mut Self {
+        self.settings().warm_up = steps;
         self
     }
 

@@ -9,9 +9,9 @@
 //! ```
 //!
 //! It holds names, schemas, capacities and policies: what two programs must agree about to work on one bus. It holds no
-//! Rust path, and neither the bus's name nor cores, which are of one run and one machine, nor what a start does with a
-//! leftover, which is a policy of that one start: who resumes may be told otherwise than who was killed. A change of this
-//! text is a change of every digest.
+//! Rust path, and neither the bus's name nor cores, memory wishes and warm-ups, which are of one run and one machine, nor what
+//! a start does with a leftover, which is a policy of that one start: who resumes may be told otherwise than who was killed. A
+//! change of this text is a change of every digest.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};

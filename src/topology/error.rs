@@ -86,6 +86,16 @@ pub enum TopologyError {
     )]
     HostToHost { topology: String, link: String },
 
+    /// A step that moves something over a local link can't be rolled back.
+    #[error(
+        "topology `{topology}`, partition `{partition}`: it warms up, but local link `{link}` takes no part in a step and can't be rolled back; drop `.warm_up(..)`, or make it a link of a `#[message]` type"
+    )]
+    WarmUpLocal {
+        topology: String,
+        partition: String,
+        link: String,
+    },
+
     /// A local link lies in one process's heap.
     #[error(
         "topology `{topology}`, local link `{link}`: it can't connect processes; launch with Launch::Threads, or make it a link of a `#[message]` type"

@@ -60,6 +60,8 @@ pub(crate) struct Plan {
     pub(crate) backoff_max: Duration,
     pub(crate) leftover: Leftover,
     pub(crate) drain_timeout: Duration,
+    pub(crate) lock_memory: Want,
+    pub(crate) huge_pages: Want,
     /// FNV-1a of [`super::describe::describe`]'s text.
     pub(crate) digest: u64,
 }
@@ -125,6 +127,8 @@ pub(crate) struct PartitionPlan {
     pub(crate) hang_after: Duration,
     /// Driven by the launching program's own thread instead of the supervisor's.
     pub(crate) hosted: bool,
+    /// Steps of each actor that each incarnation runs and rolls back before its first.
+    pub(crate) warm_up: u32,
     pub(crate) actors: Vec<ActorPlan>,
     /// How to make each actor.
     pub(crate) factories: Factories,
@@ -179,6 +183,18 @@ pub(crate) struct CellPlan {
     pub(crate) schema_text: String,
     pub(crate) size: usize,
     pub(crate) align: usize,
+}
+
+/// How much is asked of a machine that may not have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Want {
+    /// It isn't asked for.
+    No,
+    /// It is taken where it can be had, and reported either way. The default.
+    #[default]
+    Try,
+    /// Nothing starts without it.
+    Require,
 }
 
 /// What a start does with a bus of the same name that a crash left behind.

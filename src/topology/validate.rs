@@ -315,6 +315,23 @@ pub(super) fn locals(
     Ok(plans)
 }
 
+/// Checks that what is warmed up can be rolled back.
+pub(super) fn warm_ups(plan: &Plan) -> Result<(), TopologyError> {
+    for local in &plan.locals {
+        for end in [local.from, local.to] {
+            let partition = &plan.partitions[end.partition];
+            if partition.warm_up > 0 {
+                return Err(TopologyError::WarmUpLocal {
+                    topology: plan.name.clone(),
+                    partition: partition.name.clone(),
+                    link: local.name.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Checks what depends on how the topology is to be launched.
 pub(crate) fn launch(plan: &Plan, launch: Launch) -> Result<(), TopologyError> {
     match (launch, plan.locals.first()) {

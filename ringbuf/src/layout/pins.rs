@@ -47,6 +47,7 @@ fn pulse() {
         ],
         [16, 17, 18, 19, 20, 21]
     );
+    assert_eq!([LOCKED, HUGE_BYTES], [21, 22]);
     assert_eq!(PARKED, 32);
     let section = pulse_section();
     assert_eq!((section.len, section.align), (384, 128));

@@ -208,6 +208,27 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         Ok(outcome)
     }
 
+    /// Runs a step that counts in no way: it sees what a step would see, and nothing that it sends, receives or changes, no
+    /// latency either, is ever seen. At most credit shows that was due before.
+    ///
+    /// # Errors
+    ///
+    /// [`StepError`], as from [`finish`](Self::finish).
+    pub fn rehearse(&mut self, most: u64, step: impl FnOnce()) -> Result<Outcome, StepError> {
+        self.rehearsing(true);
+        self.begin(most);
+        step();
+        let ended = self.finish(Verdict::Abort);
+        self.rehearsing(false);
+        ended
+    }
+
+    fn rehearsing(&self, rehearses: bool) {
+        for port in &self.inputs {
+            port.rehearses.set(rehearses);
+        }
+    }
+
     /// Ends a step whose handler unwound: nothing of it remains.
     pub fn abandon(&mut self) {
         self.gate.open.set(false);

@@ -62,6 +62,8 @@ pub(crate) struct InPort {
     pub(crate) inlet: Inlet<MappedRing>,
     pub(crate) latencies: Option<Latencies>,
     close_seen: Cell<bool>,
+    /// Receipts don't count: the step is rolled back in any case.
+    pub(crate) rehearses: Cell<bool>,
     /// Below this every message has been seen by a look.
     looked_to: Cell<u64>,
 }
@@ -77,6 +79,7 @@ impl InPort {
             inlet,
             latencies,
             close_seen: Cell::new(false),
+            rehearses: Cell::new(false),
             looked_to: Cell::new(0),
         }
     }
@@ -121,6 +124,7 @@ impl InPort {
     fn record_latency(&self, position: u64) {
         if let (Some(latencies), Some(stamp)) =
             (&self.latencies, self.inlet.storage.stamp(position))
+            && !self.rehearses.get()
         {
             let sent = stamp.load(Ordering::Relaxed);
             latencies.record(monotonic_ns().saturating_sub(sent));

@@ -1,0 +1,187 @@
+//! The pages of a span: mapped where huge ones fit, made huge, locked, touched, and asked about.
+//!
+//! The kernel maps a huge page of a file as one only where the address and the offset agree modulo its size. A long span
+//! therefore lies at a multiple of [`HUGE_PAGE`] inside of a reservation of addresses that is that much longer; the
+//! reservation, with what lies in it, is unmapped as one.
+//!
+//! Nothing here changes a byte: huge pages hold what the small ones held, and a touch stores what it has loaded, if nobody
+//! else has stored there meanwhile. What is had is never a promise: it is read back from the kernel.
+
+#![allow(unsafe_code, reason = "the calls that place and keep pages")]
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use memmap2::{MmapOptions, MmapRaw};
+use rustix::mm::{MapFlags, ProtFlags};
+
+use super::{Access, Memory, Owner, PAGE, Words};
+use crate::word::Ordering;
+
+/// Bytes of a huge page, with pages of 4 KiB. Shorter spans have none.
+pub const HUGE_PAGE: usize = 2 << 20;
+
+/// Maps anywhere.
+pub(super) fn map(file: &File, len: usize, access: Access) -> io::Result<(NonNull<u8>, MmapRaw)> {
+    let mut options = MmapOptions::new();
+    options.len(len).populate();
+    let map = match access {
+        Access::ReadOnly => options.map_raw_read_only(file)?,
+        Access::ReadWrite => options.map_raw(file)?,
+    };
+    Ok((start_of(&map), map))
+}
+
+fn start_of(map: &MmapRaw) -> NonNull<u8> {
+    NonNull::new(map.as_mut_ptr()).expect("mmap never maps page zero")
+}
+
+/// Maps at a multiple of [`HUGE_PAGE`].
+pub(super) fn map_aligned(
+    file: &File,
+    len: usize,
+    access: Access,
+) -> io::Result<(NonNull<u8>, MmapRaw)> {
+    let reserved_len = len
+        .checked_add(HUGE_PAGE)
+        .ok_or(io::ErrorKind::OutOfMemory)?;
+    let mut options = MmapOptions::new();
+    options.len(reserved_len).no_reserve_swap();
+    let reserved = MmapRaw::from(options.map_anon()?);
+    let start = start_of(&reserved);
+    let address = start.as_ptr().addr();
+    // SAFETY: the distance is below HUGE_PAGE, by which the reservation is longer than `len`.
+    let base = unsafe { start.add(address.next_multiple_of(HUGE_PAGE) - address) };
+    let protection = match access {
+        Access::ReadOnly => ProtFlags::READ,
+        Access::ReadWrite => ProtFlags::READ | ProtFlags::WRITE,
+    };
+    let flags = MapFlags::SHARED | MapFlags::FIXED | MapFlags::POPULATE;
+    // SAFETY: `base .. base + len` lies in our own reservation, of which nobody has a view: what is replaced is nobody's.
+    let mapped = unsafe { rustix::mm::mmap(base.as_ptr().cast(), len, protection, flags, file, 0) };
+    if let Err(errno) = mapped {
+        // The kernel may have made a hole already, and another thread mapped something there: unmapping would take that.
+        std::mem::forget(reserved);
+        return Err(errno.into());
+    }
+    Ok((base, reserved))
+}
+
+fn of_a_file_only() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "memory of this process alone, not of a mapped file",
+    )
+}
+
+impl Memory {
+    /// Keeps the span's pages in memory until it is unmapped.
+    ///
+    /// # Errors
+    ///
+    /// What `mlock` says: mostly that the process's limit on locked memory is too low. `Unsupported` for heap memory.
+    pub fn lock(&self) -> io::Result<()> {
+        if matches!(self.owner, Owner::Heap(_)) {
+            return Err(of_a_file_only());
+        }
+        // SAFETY: the range is mapped as long as `self` is; a lock changes neither content nor access.
+        unsafe { rustix::mm::mlock(self.base.as_ptr().cast(), self.len) }?;
+        Ok(())
+    }
+
+    /// Moves what lies in the span into huge pages, for everybody who maps the file; a rest shorter than one stays where it
+    /// is. Does nothing to a span that has them.
+    ///
+    /// It works whatever the file system was mounted with and `shmem_enabled` says, `deny` excepted. It copies, and takes as
+    /// long: for a file that nobody uses yet.
+    ///
+    /// # Errors
+    ///
+    /// What `madvise` says: no huge page is free, or a kernel before 6.1, or one that refuses. Some pages may be huge even so.
+    /// `Unsupported` for heap memory.
+    pub fn collapse(&self) -> io::Result<()> {
+        if matches!(self.owner, Owner::Heap(_)) {
+            return Err(of_a_file_only());
+        }
+        let len = self.len / HUGE_PAGE * HUGE_PAGE;
+        // SAFETY: the range is mapped as long as `self` is; the kernel keeps its content and whoever accesses it waits.
+        let result = unsafe { libc::madvise(self.base.as_ptr().cast(), len, libc::MADV_COLLAPSE) };
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    /// How many of the span's bytes this process maps as huge pages at present, by the kernel's account.
+    ///
+    /// It reads a file about all of the process's memory, which takes as long as the process is large.
+    ///
+    /// # Errors
+    ///
+    /// What reading that file says; a kernel without that account, or without this mapping in it.
+    pub fn huge_bytes(&self) -> io::Result<usize> {
+        if self.len < HUGE_PAGE {
+            return Ok(0);
+        }
+        let head = format!("{:x}-", self.address());
+        let mut lines = BufReader::new(File::open("/proc/self/smaps")?).lines();
+        let mut inside = false;
+        while let Some(line) = lines.next().transpose()? {
+            if inside && let Some(size) = line.strip_prefix("ShmemPmdMapped:") {
+                let kib = size.trim().trim_end_matches(" kB").parse::<usize>();
+                return kib.map(|kib| kib << 10).map_err(|_| unknown("smaps"));
+            }
+            inside |= line.starts_with(&head);
+        }
+        Err(unknown("smaps"))
+    }
+
+    /// The NUMA nodes on which the span's pages lie, ascending, by the kernel's account.
+    ///
+    /// # Errors
+    ///
+    /// As [`huge_bytes`](Self::huge_bytes).
+    pub fn nodes(&self) -> io::Result<Vec<usize>> {
+        let head = format!("{:x} ", self.address());
+        for line in BufReader::new(File::open("/proc/self/numa_maps")?).lines() {
+            let line = line?;
+            if line.starts_with(&head) {
+                let nodes = line.split(' ').filter_map(|word| {
+                    let (node, _) = word.strip_prefix('N')?.split_once('=')?;
+                    node.parse().ok()
+                });
+                return Ok(nodes.collect());
+            }
+        }
+        Err(unknown("numa_maps"))
+    }
+
+    /// Touches each page from byte `from` on, so that the first access that counts finds it mapped and marked as used: by a
+    /// store where stores are allowed, of what is there, else by a load. Heap memory is left alone.
+    pub(crate) fn touch(self: &Arc<Self>, from: usize) {
+        if matches!(self.owner, Owner::Heap(_)) {
+            return;
+        }
+        for at in (from / PAGE * PAGE..self.len).step_by(PAGE) {
+            let Ok(word) = Words::any(self, at, 1) else {
+                continue; // less than a word is left
+            };
+            let word = word.at(0);
+            let found = std::hint::black_box(word.load(Ordering::Relaxed));
+            if self.access == Access::ReadWrite {
+                // Not an addition of zero, which compilers make a load of.
+                let _ = word.compare_exchange(found, found, Ordering::Relaxed, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+fn unknown(file: &str) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::NotFound,
+        format!("/proc/self/{file} doesn't say"),
+    )
+}
