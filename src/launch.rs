@@ -36,20 +36,7 @@ use crate::topology::bill::MemoryBill;
 use crate::topology::layout::{region_plan, supervisor_plan};
 use crate::topology::model::{Plan, SUPERVISOR, WaitKind};
 use crate::topology::validate;
-use crate::topology::{Topology, TopologyError};
-
-/// How the partitions of a topology run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Launch {
-    /// Each as a thread of this process. A panic restarts one; a hang or a crash of the process can't be mended.
-    Threads,
-    /// Each as a process of its own: this program, executed again. Its `main` has to call [`enter`](crate::enter) first.
-    Processes,
-    /// All of them on the thread that joins, over heap memory, one turn each in order of declaration: nothing runs before. For
-    /// turns of one's own, and other orders, there is [`Topology::inline`].
-    Inline,
-}
+use crate::topology::{Launch, Topology, TopologyError};
 
 /// A topology could not be launched. Nothing was left behind.
 #[derive(Debug, thiserror::Error)]
@@ -367,7 +354,8 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
     }
     let monitor = Monitor {
         plan: Arc::clone(plan),
-        view: side.view.clone(),
+        // Not the host's own view, whose lock says that it lives: a monitor may be kept for long.
+        view: BusView::open(bus.path(), plan, Party::Observer, boot_id)?,
         status,
         commands,
     };

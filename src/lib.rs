@@ -75,7 +75,7 @@ pub use bus::{BusError, Holder};
 pub use embed::{HostError, HostReceiver, HostSender, Hosted, Inline, TurnError, Turned};
 pub use enter::enter;
 pub use host::{CoreError, MemoryError, PinError};
-pub use launch::{Launch, LaunchError};
+pub use launch::LaunchError;
 pub use local::{LocalReceiver, LocalSender};
 pub use monitor::{LinkStatus, Monitor, ReadError};
 pub use partition::ports::{PortError, PortOpener};
@@ -83,9 +83,9 @@ pub use running::{Report, RunError, Running};
 pub use supervisor::cause::Cause;
 pub use supervisor::status::{PartitionStatus, Recovery};
 pub use topology::{
-    CellSpec, Declaration, Ends, HostBuilder, Leftover, LinkId, LinkIn, LinkOptions, LinkOut,
-    LocalIn, LocalOut, PartitionBuilder, Restart, Topology, TopologyBuilder, TopologyError, Wait,
-    durable, durable_with,
+    CellSpec, Declaration, Ends, HostBuilder, Launch, Leftover, LinkId, LinkIn, LinkOptions,
+    LinkOut, LocalIn, LocalOut, PartitionBuilder, Restart, Topology, TopologyBuilder,
+    TopologyError, Wait, durable, durable_with,
 };
 
 /// The ring alone, for those who want no actors.
@@ -94,8 +94,9 @@ pub use airssys_ringbuf as ringbuf;
 /// Everything that an actor's author and a topology's author need.
 pub mod prelude {
     pub use crate::{
-        Actor, Durable, Launch, Leftover, LinkOptions, Receiver, Refused, Restart, Sender, Step,
-        Topology, TopologyError, Wait, durable, durable_with, message,
+        Actor, Durable, HostReceiver, HostSender, Launch, Leftover, LinkOptions, LocalReceiver,
+        LocalSender, Receiver, Refused, Restart, Sender, Step, Topology, TopologyError, Turned,
+        Wait, durable, durable_with, message,
     };
 }
 

@@ -14,6 +14,7 @@ use crate::partition::bells::Waiting;
 use crate::partition::view::{BusView, pulse};
 use crate::partition::{Life, PartitionError, Place};
 use crate::supervisor::decide::{Backoff, Intensity};
+use crate::supervisor::hosted::HostedWatch;
 use crate::supervisor::lives::{Alive, End, LaunchMode, Lives};
 use crate::supervisor::status::StatusBoard;
 use crate::supervisor::watch::Watch;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Abort,
     /// Kill one partition: a fault injected, treated like any other death.
     Kill(usize),
+    /// The launching program waits for the end: nobody will take a hosted partition from now on.
+    Join,
 }
 
 /// How a bus's run ended.
@@ -94,6 +97,8 @@ pub(super) struct Slot {
     /// Last rites begun.
     pub(super) rites: u32,
     pub(super) backoff: Backoff,
+    /// For a hosted partition, which has none of the above.
+    pub(super) hosted: Option<HostedWatch>,
 }
 
 /// What the supervisor's thread is made of.
@@ -106,11 +111,12 @@ pub(crate) struct Supervisor {
     pub(super) outcome: Outcome,
     pub(super) intensity: Intensity,
     lives: Lives,
+    pub(super) locals: LocalRings,
     pub(super) status: Arc<StatusBoard>,
     pub(super) place: Place,
     waiting: Waiting,
-    /// Tells the host ports that nobody sends or receives any more.
-    pub(super) host_order: Option<OrderCell>,
+    host_order: Option<HostOrder>,
+    pub(super) is_joined: bool,
     started: Option<std::sync::mpsc::Sender<Result<(), StartFailure>>>,
     pub(super) failed_start: Option<StartFailure>,
     ends: mpsc::UnboundedReceiver<(usize, u64, End)>,
@@ -145,23 +151,26 @@ impl Supervisor {
             .collect::<Result<Vec<_>, PartitionError>>()?;
         let mut orders = orders.into_iter();
         let slots = plan.partitions.iter().zip(orders.by_ref());
-        let slots = slots.map(|(partition, order)| {
+        let slots = slots.enumerate().map(|(place, (partition, order))| {
             let backoff = Backoff::new(plan.backoff_first, plan.backoff_max);
-            Slot::new(order, backoff, partition.hosted)
+            let hosted = partition.hosted.then(|| HostedWatch::new(&view, place));
+            Ok(Slot::new(order, backoff, hosted.transpose()?))
         });
         Ok(Self {
             waker: charge.waiting.supervisor_waker(&plan, &view)?,
-            slots: slots.collect(),
-            host_order: orders.next(),
+            slots: slots.collect::<Result<_, PartitionError>>()?,
+            host_order: orders.next().map(HostOrder),
+            is_joined: false,
             stage: Stage::Starting(0),
             outcome: Outcome::Done,
             intensity: Intensity::new(plan.intensity, plan.period),
             lives: Lives::new(
                 Arc::clone(&plan),
                 charge.mode,
-                (charge.place.clone(), charge.locals),
+                (charge.place.clone(), charge.locals.clone()),
                 send_end,
             ),
+            locals: charge.locals,
             status: charge.status,
             place: charge.place,
             waiting: charge.waiting,
@@ -178,7 +187,7 @@ impl Supervisor {
     pub(crate) async fn run(mut self) -> Outcome {
         self.begin_from(0).await;
         let mut looked_ns = monotonic_ns();
-        while !self.slots.iter().all(|slot| slot.ended) {
+        while !self.slots.iter().all(|slot| slot.ended) || self.awaits_hosted(monotonic_ns()) {
             let tick = match self.stage {
                 Stage::Starting(_) => TICK_STARTING,
                 Stage::Running | Stage::Draining { .. } | Stage::Stopping(_) => TICK,
@@ -259,6 +268,7 @@ impl Supervisor {
         match command {
             Command::Stop => self.drain(monotonic_ns()).await,
             Command::Abort => self.abort().await,
+            Command::Join => self.is_joined = true,
             Command::Kill(partition) => {
                 let slot = &mut self.slots[*partition];
                 if let Some(alive) = &slot.alive {
@@ -300,7 +310,7 @@ impl Supervisor {
     /// Orders to the host's threads: its ports, and the partitions that they drive.
     pub(super) fn order_host(&self, order: Order) {
         if let Some(host) = &self.host_order {
-            host.give(order);
+            host.0.give(order);
         }
         for (slot, partition) in self.slots.iter().zip(&self.plan.partitions) {
             if partition.hosted {
@@ -311,15 +321,25 @@ impl Supervisor {
     }
 }
 
+/// Orders to the host ports. A supervisor that is gone, whatever it died of, leaves none of them waiting: they look again
+/// before long, doorbell or not.
+struct HostOrder(OrderCell);
+
+impl Drop for HostOrder {
+    fn drop(&mut self) {
+        self.0.give(Order::Stop);
+    }
+}
+
 impl Slot {
     /// A hosted partition is none of the supervisor's to start, to wait for or to bury.
-    fn new(order: OrderCell, backoff: Backoff, hosted: bool) -> Self {
+    fn new(order: OrderCell, backoff: Backoff, hosted: Option<HostedWatch>) -> Self {
         Self {
             alive: None,
             watch: None,
             order,
             incarnation: 0,
-            ended: hosted,
+            ended: hosted.is_some(),
             killed_as_hung: false,
             due_ns: None,
             kill_at_ns: None,
@@ -330,6 +350,7 @@ impl Slot {
             last_rites: false,
             rites: 0,
             backoff,
+            hosted,
         }
     }
 }

@@ -11,11 +11,11 @@ use super::ends::{self, Declaration, Ends, LinkIn, LinkOut};
 use super::host::HostBuilder;
 use super::local_ends::{self, LocalIn, LocalOut};
 use super::model::{
-    ActorId, ActorPlan, Factories, Factory, Leftover, LinkId, PartitionPlan, Plan, Restart, Wait,
+    ActorId, ActorPlan, Factories, Factory, Launch, Leftover, LinkId, PartitionPlan, Plan, Restart,
+    Wait,
 };
 use super::{Topology, TopologyError, describe, validate};
 use crate::actor::Actor;
-use crate::launch::Launch;
 use crate::local::MakeLocal;
 
 /// Tells the builders of one process apart, so that an end wired into another builder's topology is noticed. The value

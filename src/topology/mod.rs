@@ -31,7 +31,7 @@ pub use ends::{CellSpec, Declaration, Ends, LinkIn, LinkOut, durable, durable_wi
 pub use error::TopologyError;
 pub use host::HostBuilder;
 pub use local_ends::{LocalIn, LocalOut};
-pub use model::{Leftover, LinkId, Restart, Wait};
+pub use model::{Launch, Leftover, LinkId, Restart, Wait};
 
 use model::Plan;
 

@@ -181,6 +181,20 @@ pub(crate) struct CellPlan {
     pub(crate) align: usize,
 }
 
+/// How the partitions of a topology run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Launch {
+    /// Each as a thread of this process. A panic restarts one; a hang or a crash of the process can't be mended.
+    Threads,
+    /// Each as a process of its own: this program, executed again. Its `main` has to call [`enter`](crate::enter) first.
+    Processes,
+    /// All of them, hosted ones too, on the thread that joins, over heap memory: nothing runs before. They take turns in order
+    /// of declaration, without pins and restart policies: an actor's panic is the joining thread's. For turns of one's own,
+    /// and other orders, there is [`Topology::inline`](crate::Topology::inline).
+    Inline,
+}
+
 /// What a start does with a bus of the same name that a crash left behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

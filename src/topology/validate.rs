@@ -10,9 +10,9 @@ use super::limits::{
     MESSAGE_SIZE_MAX, PARTITIONS_MAX, is_valid_name,
 };
 use super::model::{
-    ActorId, ActorPlan, CellPlan, HOST, LinkPlan, LocalPlan, PartitionPlan, Plan, SUPERVISOR,
+    ActorId, ActorPlan, CellPlan, HOST, Launch, LinkPlan, LocalPlan, PartitionPlan, Plan,
+    SUPERVISOR,
 };
-use crate::launch::Launch;
 
 /// Checks the topology's own names and policies.
 pub(super) fn settings(draft: &TopologyBuilder, bus: &str) -> Result<(), TopologyError> {

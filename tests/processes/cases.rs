@@ -1,6 +1,6 @@
 //! The list of cases.
 
-use crate::{endings, failures, family, kills};
+use crate::{endings, failures, family, host, kills};
 
 /// One test, run by a process of its own.
 pub(crate) struct Case {
@@ -79,6 +79,18 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case("the_second_signal_stops_at_once", endings::stops_at_once),
     case("dropping_it_reaps_every_process", endings::dropped),
+    case(
+        "kills_between_two_ports_of_the_host_lose_nothing",
+        host::kills_between_two_ports,
+    ),
+    case(
+        "kills_around_a_hosted_partition_lose_nothing",
+        host::kills_around_a_hosted_one,
+    ),
+    case(
+        "whoever_waits_is_told_of_a_stop_a_drop_and_an_escalation",
+        host::waiting_threads,
+    ),
 ];
 
 /// What cases start as processes of their own.

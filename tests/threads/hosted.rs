@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -89,27 +90,25 @@ fn the_bus_waits_for_one_that_is_last_and_for_one_that_is_taken_late() {
 fn a_join_waits_for_one_that_another_thread_drives() {
     const TOTAL: u64 = 5_000;
     let bus = bus_name("hosted-join");
-    let running = launch(hosted_sink(&bus, TOTAL));
-    let (held, is_held) = std::sync::mpsc::channel();
-    thread::scope(|scope| {
-        let monitor = running.monitor();
-        scope.spawn({
-            let running = &running;
-            move || {
-                let mut hosted = running.hosted("sink").unwrap();
-                held.send(()).unwrap();
-                // Slower than the source, and than the supervisor's looks.
-                while hosted.turn().unwrap() != Turned::Ended {
-                    hosted.wait(Duration::from_millis(30));
-                }
-            }
-        });
-        is_held.recv().unwrap();
-        await_that("its end", || {
-            monitor.read("sink", "seen").unwrap() == Some(Seen::of(TOTAL))
-        });
+    let running = Arc::new(launch(hosted_sink(&bus, TOTAL)));
+    let monitor = running.monitor();
+    let of_driver = Arc::clone(&running);
+    let (held, is_held) = mpsc::channel();
+    let driving = thread::spawn(move || {
+        let mut hosted = of_driver.hosted("sink").unwrap();
+        drop(of_driver);
+        held.send(()).unwrap();
+        // Slower than the supervisor's looks, and asleep when the source has long been done.
+        while hosted.turn().unwrap() != Turned::Ended {
+            thread::sleep(Duration::from_micros(100));
+            hosted.wait(Duration::from_millis(30));
+        }
     });
-    join(running).unwrap();
+    is_held.recv().unwrap();
+    let report = join(Arc::into_inner(running).unwrap()).unwrap();
+    driving.join().unwrap();
+    assert!(!report.stopped);
+    assert_eq!(monitor.read("sink", "seen").unwrap(), Some(Seen::of(TOTAL)));
     assert_no_trace(&bus);
 }
 
