@@ -311,7 +311,8 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
     }
     let monitor = Monitor {
         plan: Arc::clone(plan),
-        view: side.view.clone(),
+        // Not the host's own view, whose lock says that it lives: a monitor may be kept for long.
+        view: BusView::open(bus.path(), plan, Party::Observer, boot_id)?,
         status,
         commands,
     };

@@ -100,8 +100,9 @@ pub use airssys_ringbuf as ringbuf;
 /// Everything that an actor's author and a topology's author need.
 pub mod prelude {
     pub use crate::{
-        Actor, Durable, Launch, Leftover, LinkOptions, Receiver, Refused, Restart, Sender, Step,
-        Topology, TopologyError, Wait, durable, durable_with, message,
+        Actor, Durable, HostReceiver, HostSender, Launch, Leftover, LinkOptions, LocalReceiver,
+        LocalSender, Receiver, Refused, Restart, Sender, Step, Topology, TopologyError, Turned,
+        Wait, durable, durable_with, message,
     };
 }
 

@@ -184,6 +184,34 @@ impl LocalRings {
     pub(crate) fn of(plan: &Plan) -> Self {
         Self(plan.locals.iter().map(|local| local.make.make()).collect())
     }
+
+    /// Values sent on the link so far.
+    pub(crate) fn sent(&self, link: usize) -> u64 {
+        self.0[link].counters.sender.moved.load(Ordering::Acquire)
+    }
+
+    fn received(&self, link: usize) -> u64 {
+        self.0[link].counters.receiver.moved.load(Ordering::Acquire)
+    }
+
+    /// Values sent on the link and not received.
+    pub(crate) fn depth(&self, link: usize) -> u64 {
+        // The receiver first: a value may be received before its sender has counted it, and is counted the next time.
+        let received = self.received(link);
+        self.sent(link).saturating_sub(received)
+    }
+
+    /// Values that the partition's actors have sent and received.
+    pub(crate) fn moves_of(&self, plan: &Plan, partition: usize) -> u64 {
+        let links = plan.locals.iter().enumerate();
+        links
+            .map(|(link, local)| {
+                let sent = (local.from.partition == partition).then(|| self.sent(link));
+                let received = (local.to.partition == partition).then(|| self.received(link));
+                sent.unwrap_or(0) + received.unwrap_or(0)
+            })
+            .sum()
+    }
 }
 
 /// The sending end of a local link, held by an actor.

@@ -193,7 +193,8 @@ impl Monitor {
     }
 
     /// Kills one partition's process at once, by `SIGKILL`: a fault injected, followed by whatever its policy says. Threads
-    /// can't be killed; for those it does nothing.
+    /// can't be killed, nor partitions hosted by one; for those it does nothing. On an inline bus the partition's life ends
+    /// before the next turn.
     ///
     /// # Errors
     ///

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use airssys_ringbuf::Message;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -18,6 +19,7 @@ use crate::signals::Signals;
 use crate::supervisor::control::Requests;
 use crate::supervisor::status::PartitionStatus;
 use crate::supervisor::{Command, Outcome};
+use crate::topology::model::Plan;
 
 /// How long an inline run that has nothing to do sleeps between its turns.
 const INLINE_NAP: Timespec = Timespec {
@@ -27,7 +29,7 @@ const INLINE_NAP: Timespec = Timespec {
 
 /// A topology that runs. Reads like its [`Monitor`].
 ///
-/// Dropping it drains, stops and reaps every partition and removes the bus.
+/// Dropping it drains, stops and reaps every partition and removes the bus. Dropped inline, it has run nothing.
 #[derive(Debug)]
 pub struct Running {
     monitor: Monitor,
@@ -162,11 +164,20 @@ impl Running {
 
     /// Takes a hosted partition, to be driven by the calling thread: begins its next incarnation.
     ///
+    /// The bus waits for its hosted partitions: it ends by itself once the actors of all partitions are done. A
+    /// [`join`](Self::join) waits only for one that is held and driven, and leaves one that makes no turn for the topology's
+    /// drain timeout behind.
+    ///
     /// # Errors
     ///
-    /// [`HostError`]: there is none, somebody else of this process holds it, or it couldn't begin.
+    /// [`HostError`]: there is none, somebody else of this process holds it, it couldn't begin, or the bus is inline.
     pub fn hosted(&self, partition: &str) -> Result<Hosted, HostError> {
-        self.side.hosted(partition)
+        let (partition, hosted) = self.side.hosted(partition)?;
+        self.monitor.status.update(partition, |status| {
+            status.restarts += u64::from(status.incarnations > 0);
+            status.incarnations += 1;
+        });
+        Ok(hosted)
     }
 
     /// A handle for other threads, and for reading after the end.
@@ -199,6 +210,7 @@ impl Running {
                 ended,
                 bus,
             }) => {
+                self.command(Command::Join);
                 let waited = self.wait(&ended, caught);
                 if waited.is_err() {
                     // Nobody can wait for it: it ends now.
@@ -216,11 +228,12 @@ impl Running {
 
     fn abort(mut self, source: std::io::Error) -> RunError {
         self.command(Command::Abort);
-        if let Some(Engine::Supervised {
-            supervisor, bus, ..
-        }) = self.engine.take()
-        {
-            let _ = self.finish(supervisor, bus);
+        match self.engine.take() {
+            Some(Engine::Supervised {
+                supervisor, bus, ..
+            }) => drop(self.finish(supervisor, bus)),
+            Some(Engine::Inline(commands)) => self.end_undriven(commands),
+            None => {}
         }
         self.not_waited(source)
     }
@@ -278,8 +291,14 @@ impl Running {
     /// Runs every partition on the calling thread, to its end.
     fn drive(&self, commands: Requests, signals: &Signals) -> Result<Report, RunError> {
         let mut seats = Seats::new(&self.side, &self.monitor, commands, 0);
-        let mut asked = false;
+        let (mut asked, mut draining_since) = (false, None);
         loop {
+            if seats.is_stopped() {
+                let since: &Instant = draining_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= self.monitor.plan.drain_timeout {
+                    self.command(Command::Abort);
+                }
+            }
             match seats.turn()? {
                 Turned::Ended => break,
                 Turned::Busy => {}
@@ -293,8 +312,13 @@ impl Running {
                 .map_err(|source| self.not_waited(source))?;
         }
         let report = self.report(seats.is_stopped());
-        report_losses(&self.monitor.plan.bus, &report);
+        self.say_losses(&report);
         Ok(report)
+    }
+
+    /// The end of an inline bus that nobody has driven: whoever waits on it is told.
+    fn end_undriven(&self, commands: Requests) {
+        drop(Seats::new(&self.side, &self.monitor, commands, 0));
     }
 
     fn report(&self, stopped: bool) -> Report {
@@ -324,7 +348,7 @@ impl Running {
             }),
             Err(_) => Err(RunError::Supervisor { bus: bus_name }),
             Ok(Outcome::Done | Outcome::Stopped) => {
-                report_losses(&bus_name, &report);
+                self.say_losses(&report);
                 bus.remove()?;
                 Ok(report)
             }
@@ -332,31 +356,64 @@ impl Running {
     }
 }
 
-/// A message that nobody received is named, never dropped in silence.
-fn report_losses(bus: &str, report: &Report) {
-    for link in report.links.iter().filter(|link| link.depth() > 0) {
-        say(
-            Level::Warn,
-            format_args!(
-                "{bus}: link `{}`: {} of {} messages were not delivered: its receiver ended before",
-                link.name,
-                link.depth(),
-                link.sent
-            ),
-        );
+impl Running {
+    /// A message that nobody received is named, never dropped in silence.
+    fn say_losses(&self, report: &Report) {
+        let Plan {
+            bus, links, locals, ..
+        } = &*self.monitor.plan;
+        let host = self.monitor.plan.host_index();
+        for (link, plan) in report.links.iter().zip(links) {
+            if link.depth() > 0 && plan.to.partition == host {
+                let left = "left for the host to receive";
+                say_left(
+                    Level::Info,
+                    bus,
+                    &link.name,
+                    (link.depth(), link.sent),
+                    left,
+                );
+            } else if link.depth() > 0 {
+                let left = "not delivered: its receiver ended before";
+                say_left(
+                    Level::Warn,
+                    bus,
+                    &link.name,
+                    (link.depth(), link.sent),
+                    left,
+                );
+            }
+        }
+        for (index, plan) in locals.iter().enumerate() {
+            let (depth, sent) = (self.side.locals.depth(index), self.side.locals.sent(index));
+            if depth > 0 {
+                let left = "not delivered: its receiver ended before";
+                say_left(Level::Warn, bus, &plan.name, (depth, sent), left);
+            }
+        }
     }
+}
+
+fn say_left(level: Level, bus: &str, link: &str, (depth, sent): (u64, u64), left: &str) {
+    say(
+        level,
+        format_args!("{bus}: link `{link}`: {depth} of {sent} messages were {left}"),
+    );
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(Engine::Supervised {
-            supervisor, bus, ..
-        }) = self.engine.take()
-        {
-            self.command(Command::Stop);
-            if let Err(error) = self.finish(supervisor, bus) {
-                say(Level::Error, format_args!("{error}"));
+        match self.engine.take() {
+            Some(Engine::Supervised {
+                supervisor, bus, ..
+            }) => {
+                self.command(Command::Stop);
+                if let Err(error) = self.finish(supervisor, bus) {
+                    say(Level::Error, format_args!("{error}"));
+                }
             }
+            Some(Engine::Inline(commands)) => self.end_undriven(commands),
+            None => {}
         }
     }
 }

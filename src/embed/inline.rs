@@ -20,8 +20,9 @@ use crate::local::LocalRings;
 use crate::monitor::Monitor;
 use crate::partition::bells::Waiting;
 use crate::partition::view::BusView;
-use crate::partition::{Begun, PartitionError, Pass, Turns};
+use crate::partition::{Begun, Ending, PartitionError, Pass, Turns};
 use crate::supervisor::Command;
+use crate::supervisor::cause::Cause;
 use crate::supervisor::control::{Requests, control_inline};
 use crate::supervisor::status::StatusBoard;
 use crate::topology::Topology;
@@ -168,6 +169,8 @@ pub(crate) struct Seats {
     commands: Requests,
     seats: Vec<Seat>,
     order: Order,
+    /// Somebody asked for the end before it came by itself.
+    is_stopped: bool,
     shuffle: Option<SplitMix64>,
 }
 
@@ -179,13 +182,14 @@ impl Seats {
             commands,
             seats: side.plan.partitions.iter().map(|_| Seat::Vacant).collect(),
             order: Order::Run,
+            is_stopped: false,
             shuffle: (seed != 0).then_some(SplitMix64(seed)),
         }
     }
 
-    /// Whether somebody has asked for the end.
+    /// Whether somebody has asked for the end before it came by itself.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.order != Order::Run
+        self.is_stopped
     }
 
     /// One turn of every partition.
@@ -221,8 +225,8 @@ impl Seats {
             Seat::Live(turns) => turns,
             Seat::Vacant => match self.begin(partition)? {
                 Begun::Live(turns) => Box::new(turns),
-                Begun::Ended(_) => {
-                    self.seats[partition] = Seat::Ended;
+                Begun::Ended(ending) => {
+                    self.ended(partition, ending);
                     return Ok(Turned::Ended);
                 }
             },
@@ -232,8 +236,8 @@ impl Seats {
             }
         };
         match turns.pass()? {
-            Pass::Ended(_) => {
-                self.seats[partition] = Seat::Ended;
+            Pass::Ended(ending) => {
+                self.ended(partition, ending);
                 Ok(Turned::Ended)
             }
             pass => {
@@ -244,6 +248,17 @@ impl Seats {
                 })
             }
         }
+    }
+
+    fn ended(&mut self, partition: usize, ending: Ending) {
+        self.seats[partition] = Seat::Ended;
+        self.monitor.status.update(partition, |status| {
+            status.pid = None;
+            status.last_cause = Some(match ending {
+                Ending::Done => Cause::Done,
+                Ending::Stopped => Cause::Stopped,
+            });
+        });
     }
 
     fn begin(&self, partition: usize) -> Result<Begun, PartitionError> {
@@ -259,9 +274,15 @@ impl Seats {
     fn obey(&mut self) {
         while let Some(command) = self.commands.try_recv() {
             match command {
-                Command::Stop if self.order == Order::Run => self.give(Order::Drain),
-                Command::Stop => {}
-                Command::Abort => self.give(Order::Stop),
+                Command::Stop if self.order == Order::Run => {
+                    self.is_stopped = true;
+                    self.give(Order::Drain);
+                }
+                Command::Stop | Command::Join => {}
+                Command::Abort => {
+                    self.is_stopped |= self.order == Order::Run;
+                    self.give(Order::Stop);
+                }
                 Command::Kill(partition) => {
                     if matches!(self.seats[partition], Seat::Live(_)) {
                         self.seats[partition] = Seat::Vacant;
@@ -289,6 +310,13 @@ impl Seats {
         {
             waker.wake();
         }
+    }
+}
+
+/// Nobody drives it any more: whoever waits on its ports is told.
+impl Drop for Seats {
+    fn drop(&mut self) {
+        self.give(Order::Stop);
     }
 }
 

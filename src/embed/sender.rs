@@ -142,6 +142,15 @@ impl<T: Message> HostSender<T> {
         self.port.is_closed() || self.bell.is_draining()
     }
 
+    /// Free slots, after a look at what the receiver has given back; 0 once the link is closed.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        if self.bell.is_draining() {
+            return 0;
+        }
+        self.port.room()
+    }
+
     /// Messages sent on this link so far, in all lives of this port.
     #[must_use]
     pub fn sent(&self) -> u64 {

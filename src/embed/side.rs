@@ -69,6 +69,16 @@ pub enum HostError {
     /// The region is held by somebody else.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// The bus is launched inline.
+    #[error(
+        "topology `{topology}`, hosted partition `{partition}`: an inline bus runs its hosted partitions itself, with all others"
+    )]
+    Inline {
+        /// The topology.
+        topology: String,
+        /// The partition asked for.
+        partition: String,
+    },
     /// The partition couldn't begin.
     #[error("hosted partition `{partition}`: {why}")]
     Begin {
@@ -191,8 +201,8 @@ impl HostSide {
         })
     }
 
-    /// Begins the next incarnation of a hosted partition, on the calling thread.
-    pub(crate) fn hosted(&self, name: &str) -> Result<Hosted, HostError> {
+    /// Begins the next incarnation of a hosted partition, on the calling thread; with the partition's index.
+    pub(crate) fn hosted(&self, name: &str) -> Result<(usize, Hosted), HostError> {
         let partitions = || self.plan.partitions.iter().enumerate();
         let found = partitions().find(|(_, partition)| partition.hosted && partition.name == name);
         let Some((partition, _)) = found else {
@@ -203,11 +213,17 @@ impl HostSide {
                 known: or_none(hosted.map(|(_, hosted)| hosted.name.clone()).collect()),
             });
         };
+        if matches!(self.regions, Regions::Heap) {
+            return Err(HostError::Inline {
+                topology: self.plan.name.clone(),
+                partition: name.to_owned(),
+            });
+        }
         let begun = self.begin(partition).map_err(|why| HostError::Begin {
             partition: name.to_owned(),
             why: why.to_string(),
         })?;
-        Ok(Hosted::new(&self.plan, partition, begun))
+        Ok((partition, Hosted::new(&self.plan, partition, begun)))
     }
 
     /// Begins the next incarnation of any partition, on the calling thread.

@@ -65,6 +65,14 @@ impl Alarm {
         Ok(Listening(File::from(fd)))
     }
 
+    /// Opens it for the waking side; nothing where no port has ever listened.
+    fn find(&self) -> Option<File> {
+        match self {
+            Self::Fifo(path) => open_fifo(path).ok().map(File::from),
+            Self::Heap(fd) => fd.get()?.try_clone().ok().map(File::from),
+        }
+    }
+
     /// The waking side: opens the alarm the first time that it is due.
     pub(crate) fn bell(&self) -> Box<dyn Fn() + Send> {
         let alarm = self.clone();
@@ -72,10 +80,10 @@ impl Alarm {
         Box::new(move || {
             let file = match opened.get() {
                 Some(file) => file,
-                None => match alarm.listen() {
-                    Ok(Listening(file)) => opened.get_or_init(|| file),
-                    // The bus is gone, and nobody sleeps on it.
-                    Err(_) => return,
+                None => match alarm.find() {
+                    Some(file) => opened.get_or_init(|| file),
+                    // Nobody has ever slept on it; or the bus is gone, and nobody sleeps any more.
+                    None => return,
                 },
             };
             // A full pipe is readable already.
@@ -150,6 +158,17 @@ mod tests {
         for _ in 0..100_000 {
             bell();
         }
+    }
+
+    #[test]
+    fn a_bell_makes_no_alarm_for_a_port_that_never_sleeps() {
+        let name = format!("unheard-{}", std::process::id());
+        let alarm = Alarm::in_bus(&std::env::temp_dir(), &name);
+        alarm.bell()();
+        let Alarm::Fifo(path) = alarm else {
+            unreachable!("an alarm of a bus")
+        };
+        assert!(!path.exists());
     }
 
     #[test]

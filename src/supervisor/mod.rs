@@ -6,6 +6,7 @@
 //! | `control` | what the launching program asks, from any thread |
 //! | `deaths` | what a death leads to |
 //! | `decide` | restart, wait, or give up: pure decisions over a clock that is handed in |
+//! | `hosted` | partitions that somebody else drives, and how long the bus waits for them |
 //! | `lives` | starting a life as a process or a thread, and waiting for its end |
 //! | `watch` | what the pulses say: running, recovered, hung |
 //! | `supervise` | the loop and its stages |
@@ -27,6 +28,7 @@ pub(crate) mod cause;
 pub(crate) mod control;
 mod deaths;
 mod decide;
+mod hosted;
 mod lives;
 mod look;
 pub(crate) mod status;

@@ -19,9 +19,10 @@ impl Supervisor {
             .map(move |actor| progress_of(&self.plan, &self.view, ActorId { partition, actor }))
     }
 
-    /// Steps that the partition's actors have committed.
+    /// What the partition's actors have done: steps that they have committed, and moves on local links, which are part of none.
     pub(super) fn steps_of(&self, partition: usize) -> u64 {
-        self.actors_of(partition).map(|actor| actor.steps).sum()
+        let committed: u64 = self.actors_of(partition).map(|actor| actor.steps).sum();
+        committed + self.locals.moves_of(&self.plan, partition)
     }
 
     /// Whether the partition's actors have all committed their end.
@@ -79,6 +80,9 @@ impl Supervisor {
         let empty = links
             .map(|link| (link, counts_of(&self.plan, &self.view, link)))
             .all(|(link, (sent, received))| sent == received || self.has_no_receiver(link));
+        let mut locals = self.plan.locals.iter().enumerate();
+        let empty = empty
+            && locals.all(|(link, plan)| self.locals.depth(link) == 0 || self.is_gone(plan.to));
         let heard = (0..self.slots.len()).all(|partition| self.has_heard(partition));
         let steps = (0..self.slots.len())
             .map(|partition| self.steps_of(partition))
@@ -95,10 +99,20 @@ impl Supervisor {
 
     /// Whether nobody will ever receive from the link again.
     fn has_no_receiver(&self, link: usize) -> bool {
-        let receiver = self.plan.links[link].to;
+        self.is_gone(self.plan.links[link].to)
+    }
+
+    fn is_gone(&self, receiver: ActorId) -> bool {
         // The host receives after the end what is there by then: its ports outlive the bus.
-        let slot = self.slots.get(receiver.partition);
-        slot.is_none_or(|slot| slot.ended) || progress_of(&self.plan, &self.view, receiver).done
+        let Some(slot) = self.slots.get(receiver.partition) else {
+            return true;
+        };
+        let lives = if slot.hosted.is_some() {
+            self.is_held(receiver.partition)
+        } else {
+            !slot.ended
+        };
+        !lives || progress_of(&self.plan, &self.view, receiver).done
     }
 
     /// Stops whatever lives, the last started first. What waits for its restart lives once more, to recover only.

@@ -15,6 +15,7 @@ use crate::partition::view::{BusView, pulse};
 use crate::partition::{Life, PartitionError, Place};
 use crate::supervisor::control::Requests;
 use crate::supervisor::decide::{Backoff, Intensity};
+use crate::supervisor::hosted::HostedWatch;
 use crate::supervisor::lives::{Alive, End, LaunchMode, Lives};
 use crate::supervisor::status::StatusBoard;
 use crate::supervisor::watch::Watch;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Abort,
     /// Kill one partition: a fault injected, treated like any other death.
     Kill(usize),
+    /// The launching program waits for the end: nobody will take a hosted partition from now on.
+    Join,
 }
 
 /// How a bus's run ended.
@@ -108,6 +111,8 @@ pub(super) struct Slot {
     /// Last rites begun.
     pub(super) rites: u32,
     pub(super) backoff: Backoff,
+    /// For a hosted partition, which has none of the above.
+    pub(super) hosted: Option<HostedWatch>,
 }
 
 /// What the supervisor's thread is made of.
@@ -121,11 +126,12 @@ pub(crate) struct Supervisor {
     pub(super) intensity: Intensity,
     tick_calm: Duration,
     lives: Lives,
+    pub(super) locals: LocalRings,
     pub(super) status: Arc<StatusBoard>,
     pub(super) place: Place,
     waiting: Waiting,
-    /// Tells the host ports that nobody sends or receives any more.
-    pub(super) host_order: Option<OrderCell>,
+    host_order: Option<HostOrder>,
+    pub(super) is_joined: bool,
     started: Option<std::sync::mpsc::Sender<Result<(), StartFailure>>>,
     pub(super) failed_start: Option<StartFailure>,
     ends: mpsc::UnboundedReceiver<(usize, u64, End)>,
@@ -165,18 +171,20 @@ impl Supervisor {
                 let region = view.partition(index);
                 let before = PulseView::new(region, pulse(region)?)?.vitals().identity;
                 let backoff = Backoff::new(plan.backoff_first, plan.backoff_max);
+                let hosted = partition.hosted.then(|| HostedWatch::new(&view, index));
                 Ok(Slot::new(
                     order,
                     before.incarnation,
                     backoff,
-                    partition.hosted,
+                    hosted.transpose()?,
                 ))
             })
             .collect::<Result<_, PartitionError>>()?;
         Ok(Self {
             waker: charge.waiting.supervisor_waker(&plan, &view)?,
             slots,
-            host_order: orders.next(),
+            host_order: orders.next().map(HostOrder),
+            is_joined: false,
             stage: Stage::Starting(0),
             outcome: Outcome::Done,
             intensity: Intensity::new(plan.intensity, plan.period),
@@ -184,9 +192,10 @@ impl Supervisor {
             lives: Lives::new(
                 Arc::clone(&plan),
                 charge.mode,
-                (charge.place.clone(), charge.locals),
+                (charge.place.clone(), charge.locals.clone()),
                 send_end,
             ),
+            locals: charge.locals,
             status: charge.status,
             place: charge.place,
             waiting: charge.waiting,
@@ -204,7 +213,7 @@ impl Supervisor {
         self.begin_from(0).await;
         let mut looked_ns = monotonic_ns();
         let (mut awake_ns, mut late_ns) = (looked_ns, 0);
-        while !self.slots.iter().all(|slot| slot.ended) {
+        while !self.slots.iter().all(|slot| slot.ended) || self.awaits_hosted(monotonic_ns()) {
             let tick = self.tick();
             tokio::select! {
                 biased;
@@ -231,9 +240,14 @@ impl Supervisor {
     fn tick(&self) -> Duration {
         match self.stage {
             Stage::Starting(_) => TICK_STARTING,
-            Stage::Running if !self.slots.iter().any(Slot::is_awaited) => self.tick_calm,
+            Stage::Running if self.is_calm() => self.tick_calm,
             Stage::Running | Stage::Draining { .. } | Stage::Stopping(_) => TICK,
         }
+    }
+
+    /// Whether nothing but a hang is left to be seen: neither a restart, nor the end of a hosted partition that is the last.
+    fn is_calm(&self) -> bool {
+        !self.slots.iter().any(Slot::is_awaited) && !self.slots.iter().all(|slot| slot.ended)
     }
 
     /// Tells the launching thread that every partition runs, or why not. A bus that gave up over a partition whose loop had
@@ -293,6 +307,7 @@ impl Supervisor {
         match command {
             Command::Stop => self.drain(monotonic_ns()).await,
             Command::Abort => self.abort().await,
+            Command::Join => self.is_joined = true,
             Command::Kill(partition) => {
                 let slot = &mut self.slots[*partition];
                 if let Some(alive) = &slot.alive {
@@ -334,7 +349,7 @@ impl Supervisor {
     /// Orders to the host's threads: its ports, and the partitions that they drive.
     pub(super) fn order_host(&self, order: Order) {
         if let Some(host) = &self.host_order {
-            host.give(order);
+            host.0.give(order);
         }
         for (slot, partition) in self.slots.iter().zip(&self.plan.partitions) {
             if partition.hosted {
@@ -342,6 +357,16 @@ impl Supervisor {
             }
         }
         self.waker.wake();
+    }
+}
+
+/// Orders to the host ports. A supervisor that is gone, whatever it died of, leaves none of them waiting: they look again
+/// before long, doorbell or not.
+struct HostOrder(OrderCell);
+
+impl Drop for HostOrder {
+    fn drop(&mut self) {
+        self.0.give(Order::Stop);
     }
 }
 
@@ -353,14 +378,19 @@ impl Slot {
 
     /// `incarnation` is the last one of an earlier run. A hosted partition is none of the supervisor's to start, to wait for
     /// or to bury.
-    fn new(order: OrderCell, incarnation: u64, backoff: Backoff, hosted: bool) -> Self {
+    fn new(
+        order: OrderCell,
+        incarnation: u64,
+        backoff: Backoff,
+        hosted: Option<HostedWatch>,
+    ) -> Self {
         Self {
             alive: None,
             watch: None,
             order,
             incarnation,
             incarnation_before: incarnation,
-            ended: hosted,
+            ended: hosted.is_some(),
             killed_as_hung: false,
             due_ns: None,
             kill_at_ns: None,
@@ -371,6 +401,7 @@ impl Slot {
             last_rites: false,
             rites: 0,
             backoff,
+            hosted,
         }
     }
 

@@ -1,12 +1,17 @@
 //! What the tests of running topologies share: names that nobody else has, a patience, and traffic that checks itself.
 
+#![allow(dead_code, reason = "each test program uses its own part")]
+
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use airssys_rt::prelude::*;
-use airssys_rt::{Report, RunError, Running, TopologyBuilder};
+use airssys_rt::{
+    HostReceiver, HostSender, Hosted, LinkIn, LinkOut, PartitionBuilder, Report, RunError, Running,
+    SendError, TopologyBuilder, Turned,
+};
 
 /// Set by a test's launching process for itself and whatever it starts: all of them come to the same bus names.
 pub(crate) const RUN: &str = "AIRSSYS_TEST_RUN";
@@ -180,29 +185,107 @@ impl Actor for Sink {
     }
 }
 
+/// A partition `source` that sends the items `0..total`, `batch` in a step.
+pub(crate) fn source(plan: &mut TopologyBuilder, out: LinkOut<Item>, total: u64, batch: u64) {
+    plan.partition("source")
+        .actor("source", out, move |out| Source { out, total, batch });
+}
+
+/// A partition `relay` that hands on and checks up to `batch` items in a step.
+pub(crate) fn relay(
+    plan: &mut TopologyBuilder,
+    (input, out): (LinkIn<Item>, LinkOut<Item>),
+    batch: usize,
+) {
+    relay_in(&mut plan.partition("relay"), (input, out), batch);
+}
+
+/// The actor `relay` in a partition of one's own making.
+pub(crate) fn relay_in(
+    partition: &mut PartitionBuilder<'_>,
+    (input, out): (LinkIn<Item>, LinkOut<Item>),
+    batch: usize,
+) {
+    let ends = (input, out, durable::<Seen>("seen"));
+    partition.actor("relay", ends, move |(input, out, seen)| Relay {
+        input,
+        out,
+        seen,
+        batch,
+    });
+}
+
+/// A partition `sink` that checks up to `batch` items in a step.
+pub(crate) fn sink(plan: &mut TopologyBuilder, input: LinkIn<Item>, batch: usize) {
+    sink_in(&mut plan.partition("sink"), input, batch);
+}
+
+/// The actor `sink` in a partition of one's own making.
+pub(crate) fn sink_in(partition: &mut PartitionBuilder<'_>, input: LinkIn<Item>, batch: usize) {
+    let ends = (input, durable::<Seen>("seen"));
+    partition.actor("sink", ends, move |(input, seen)| Sink {
+        input,
+        seen,
+        batch,
+    });
+}
+
 /// Partitions `source`, `relay` and `sink` around the links `first` and `second`.
 pub(crate) fn three_stages(plan: &mut TopologyBuilder, capacity: u64, total: u64, batch: u64) {
     let (first_out, first_in) = plan.link::<Item>("first", capacity);
     let (second_out, second_in) = plan.link::<Item>("second", capacity);
-    plan.partition("source")
-        .actor("source", first_out, move |out| Source { out, total, batch });
-    plan.partition("relay").actor(
-        "relay",
-        (first_in, second_out, durable::<Seen>("seen")),
-        move |(input, out, seen)| Relay {
-            input,
-            out,
-            seen,
-            batch: batch as usize,
-        },
-    );
-    plan.partition("sink").actor(
-        "sink",
-        (second_in, durable::<Seen>("seen")),
-        move |(input, seen)| Sink {
-            input,
-            seen,
-            batch: batch as usize,
-        },
-    );
+    source(plan, first_out, total, batch);
+    relay(plan, (first_in, second_out), batch as usize);
+    sink(plan, second_in, batch as usize);
+}
+
+/// The host's ports on `first` and `second`, and their other ends: for something that hands on from the one to the other.
+pub(crate) fn host_around(
+    plan: &mut TopologyBuilder,
+    capacity: u64,
+) -> (LinkIn<Item>, LinkOut<Item>) {
+    let (first_out, first_in) = plan.link::<Item>("first", capacity);
+    let (second_out, second_in) = plan.link::<Item>("second", capacity);
+    plan.host().sends(first_out).receives(second_in);
+    (first_in, second_out)
+}
+
+/// Sends the items `from..to` in slices of up to `batch`, waiting for room.
+pub(crate) fn send_items(port: &mut HostSender<Item>, items: std::ops::Range<u64>, batch: usize) {
+    let items: Vec<Item> = items.map(Item::new).collect();
+    let mut rest = &items[..];
+    while let [first, ..] = rest {
+        let sent = match port.send_slice(&rest[..batch.min(rest.len())]) {
+            Ok(sent) => sent,
+            Err(SendError::Full(())) => {
+                port.send(*first).unwrap();
+                1
+            }
+            Err(error) => panic!("{error}"),
+        };
+        rest = &rest[sent..];
+    }
+}
+
+/// Receives until the link is closed, or the bus has ended.
+pub(crate) fn receive_all(port: &mut HostReceiver<Item>) -> Seen {
+    let mut seen = Seen::of(0);
+    while let Some(item) = port.recv().unwrap() {
+        seen.note(&item);
+    }
+    seen
+}
+
+/// Drives a hosted partition while `goes_on`, to its end if it always does; says what the last turn came to.
+pub(crate) fn drive(hosted: &mut Hosted, goes_on: impl Fn() -> bool) -> Turned {
+    let since = Instant::now();
+    while goes_on() {
+        match hosted.turn().unwrap() {
+            Turned::Busy => {}
+            Turned::Idle => hosted.wait(Duration::from_millis(10)),
+            Turned::Ended => return Turned::Ended,
+        }
+        assert!(since.elapsed() < PATIENCE, "it did not come to its end");
+    }
+    Turned::Idle
 }

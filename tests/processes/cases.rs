@@ -1,6 +1,6 @@
 //! The list of cases.
 
-use crate::{endings, failures, family, kills, namespaces, places, resume, signals, trace};
+use crate::{endings, failures, family, host, kills, namespaces, places, resume, signals, trace};
 
 /// One test, run by a process of its own.
 pub(crate) struct Case {
@@ -142,6 +142,18 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "a_dead_bus_of_another_pid_namespace_is_discarded",
         namespaces::dead,
+    ),
+    case(
+        "kills_between_two_ports_of_the_host_lose_nothing",
+        host::kills_between_two_ports,
+    ),
+    case(
+        "kills_around_a_hosted_partition_lose_nothing",
+        host::kills_around_a_hosted_one,
+    ),
+    case(
+        "whoever_waits_is_told_of_a_stop_a_drop_and_an_escalation",
+        host::waiting_threads,
     ),
 ];
 

@@ -24,17 +24,17 @@ pub(crate) fn undisturbed() {
 }
 
 /// `SplitMix64`.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    fn seeded() -> Self {
+    pub(crate) fn seeded() -> Self {
         let seed = std::env::var("AIRSSYS_TEST_SEED").ok();
         let seed = seed.map_or_else(airssys_rt::monotonic_ns, |seed| seed.parse().unwrap());
         println!("seed {seed}: to repeat it set AIRSSYS_TEST_SEED");
         Self(seed)
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -48,7 +48,7 @@ fn restarts(monitor: &Monitor, partition: usize) -> u64 {
 }
 
 /// Kills the partition until one kill has met a life, and waits for its death.
-fn kill(monitor: &Monitor, partition: usize) {
+pub(crate) fn kill(monitor: &Monitor, partition: usize) {
     let before = monitor.partitions()[partition].clone();
     await_that("a kill's effect", || {
         monitor.kill(&before.name).unwrap();

@@ -17,6 +17,7 @@ mod endings;
 mod failures;
 mod family;
 mod harness;
+mod host;
 mod kills;
 mod namespaces;
 mod places;

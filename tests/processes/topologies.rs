@@ -11,13 +11,26 @@ use rustix::process::{Signal, getpid, kill_process};
 use rustix::thread::CpuSet;
 
 use crate::CASE;
-use crate::common::{Item, Sink, Source, bus_name, three_stages};
+use crate::common::{Item, Sink, Source, bus_name, host_around, relay, relay_in, three_stages};
 
 type Build = fn() -> Result<Topology, TopologyError>;
 
 pub(crate) const ENTERED: &[Build] = &[
-    two_stages, finite, traffic, faulty, hopeless, hanging, oversized, differing, parent, stubborn,
-    pinned, other,
+    two_stages,
+    finite,
+    traffic,
+    faulty,
+    hopeless,
+    hanging,
+    oversized,
+    differing,
+    parent,
+    stubborn,
+    pinned,
+    other,
+    relayed,
+    hosted,
+    between_hosts,
 ];
 
 pub(crate) const FINITE: u64 = 20_000;
@@ -320,5 +333,47 @@ pub(crate) fn stubborn() -> Result<Topology, TopologyError> {
     source(&mut plan, out, u64::MAX);
     plan.partition("stubborn")
         .actor("stubborn", input, |input| Stubborn { input });
+    plan.build()
+}
+
+/// Host, relay, host.
+pub(crate) fn relayed() -> Result<Topology, TopologyError> {
+    let mut plan = builder("relayed");
+    let ends = host_around(&mut plan, 256);
+    relay(&mut plan, ends, 32);
+    plan.build()
+}
+
+/// Three stages, of which the launching process drives the second.
+pub(crate) fn hosted() -> Result<Topology, TopologyError> {
+    let mut plan = builder("hosted");
+    let (first_out, first_in) = plan.link::<Item>("first", 16);
+    let (second_out, second_in) = plan.link::<Item>("second", 16);
+    source(&mut plan, first_out, FINITE);
+    relay_in(plan.partition("relay").hosted(), (first_in, second_out), 8);
+    sink(&mut plan, second_in);
+    plan.build()
+}
+
+/// Takes nothing from the host and sends it nothing.
+struct Between {
+    _ends: (Receiver<Item>, Sender<Item>),
+}
+
+impl Actor for Between {
+    fn step(&mut self) -> Result<Step, Refused> {
+        Ok(Step::Retry)
+    }
+}
+
+/// Not one death is mended, and no drain waited for.
+pub(crate) fn between_hosts() -> Result<Topology, TopologyError> {
+    let mut plan = builder("between");
+    plan.intensity(0, Duration::from_secs(1))
+        .drain_timeout(Duration::from_millis(20))
+        .leftover(Leftover::Discard);
+    let ends = host_around(&mut plan, 4);
+    plan.partition("between")
+        .actor("between", ends, |ends| Between { _ends: ends });
     plan.build()
 }

@@ -7,6 +7,9 @@
 mod common;
 
 mod ending;
+mod host;
+mod hosted;
+mod local;
 mod monitor;
 mod panics;
 mod refusal;
