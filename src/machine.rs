@@ -11,9 +11,9 @@ use std::fmt;
 use airssys_ringbuf::memory::HUGE_PAGE;
 
 use crate::bus::directory::BusDirectory;
+use crate::host::MemoryError;
 use crate::host::cgroup::Cgroups;
 use crate::host::cores::{HostCores, check_core_map};
-use crate::host::MemoryError;
 use crate::host::pages::{lock_limit, nodes};
 use crate::host::shm::{check_memory, existing, free_bytes};
 use crate::launch::{Launch, LaunchError};

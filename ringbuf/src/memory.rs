@@ -60,7 +60,9 @@ pub struct Memory {
 enum Owner {
     Heap(Layout),
     /// What is unmapped at the end: the span, or a reservation of addresses in which it lies.
-    Mapped { _map: MmapRaw },
+    Mapped {
+        _map: MmapRaw,
+    },
 }
 
 // SAFETY: a `Memory` is an address range and its owner; it gives access only through atomics and through the ring's

@@ -119,10 +119,15 @@ impl fmt::Display for HostCores {
 /// partitions are pinned to, or fewer where control groups grant less CPU time. At least 1.
 pub(crate) fn usable_cores(plan: &Plan) -> usize {
     let mut cores = CoreSet::of_this_thread().unwrap_or_default();
-    let pinned = plan.partitions.iter().filter_map(|partition| partition.core);
+    let pinned = plan
+        .partitions
+        .iter()
+        .filter_map(|partition| partition.core);
     cores.0.extend(pinned);
     let quota = Cgroups::of_this_process().cpu_quota();
-    quota.map_or(cores.len(), |quota| cores.len().min(quota)).max(1)
+    quota
+        .map_or(cores.len(), |quota| cores.len().min(quota))
+        .max(1)
 }
 
 /// Why a core map was refused. Each message ends with the map and with what this machine offers.
@@ -344,7 +349,10 @@ mod tests {
     #[test]
     fn some_core_is_usable_and_none_is_lost_by_a_trial() {
         let before = CoreSet::of_this_thread().unwrap();
-        assert!((1..=before.len()).contains(&usable_cores()));
+        let mut draft = Topology::builder("quotes");
+        draft.partition("feed").actor("feed", (), |()| Nothing);
+        let usable = usable_cores(draft.build().unwrap().plan());
+        assert!((1..=before.len()).contains(&usable));
         trial_pin(first_core()).unwrap();
         assert_eq!(CoreSet::of_this_thread().unwrap(), before);
     }
@@ -420,5 +428,32 @@ mod tests {
         };
         let error = check_core_map(draft.build().unwrap().plan(), &cores).unwrap_err();
         assert!(matches!(error, CoreError::TrialPin { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_isolated_core_outside_of_the_mask_is_had_and_counts() {
+        let all = CoreSet::of_this_thread().unwrap();
+        let [first, second] = *all.0.iter().copied().take(2).collect::<Vec<_>>() else {
+            return; // a machine with one core has none outside of a mask
+        };
+        let mut draft = Topology::builder("quotes");
+        let mut feed = draft.partition("feed");
+        feed.core(second).actor("feed", (), |()| Nothing);
+        let topology = draft.build().unwrap();
+        let narrow = thread::spawn(move || {
+            pin_current_thread(first).unwrap();
+            let cores = HostCores {
+                allowed: CoreSet::of_this_thread().unwrap(),
+                isolated: CoreSet([second].into()),
+            };
+            assert!(!cores.allowed.contains(second));
+            check_core_map(topology.plan(), &cores).unwrap();
+            let quota = Cgroups::of_this_process().cpu_quota();
+            assert_eq!(
+                usable_cores(topology.plan()),
+                quota.unwrap_or(2).clamp(1, 2)
+            );
+        });
+        narrow.join().unwrap();
     }
 }

@@ -75,7 +75,9 @@ fn chosen(choices: &str) -> &str {
 /// NUMA nodes; 1 where the kernel doesn't say.
 pub(crate) fn nodes() -> usize {
     let online = fs::read_to_string("/sys/devices/system/node/online").unwrap_or_default();
-    CoreSet::parse(&online).map_or(1, |nodes| nodes.len()).max(1)
+    CoreSet::parse(&online)
+        .map_or(1, |nodes| nodes.len())
+        .max(1)
 }
 
 /// The node of a CPU.

@@ -83,7 +83,11 @@ pub(super) fn report(
             name: name.clone(),
             bytes: *bytes,
             locked,
-            huge_bytes: if huge == Had::Yes { huge_part(*bytes) } else { 0 },
+            huge_bytes: if huge == Had::Yes {
+                huge_part(*bytes)
+            } else {
+                0
+            },
             huge,
             nodes: node.into_iter().collect(),
         }

@@ -18,6 +18,7 @@ mod failures;
 mod family;
 mod harness;
 mod kills;
+mod memory;
 mod topologies;
 
 use std::process::ExitCode;

@@ -16,6 +16,7 @@ type Build = fn() -> Result<Topology, TopologyError>;
 
 pub(crate) const ENTERED: &[Build] = &[
     two_stages, finite, traffic, faulty, hopeless, hanging, oversized, differing, parent, stubborn,
+    crate::memory::large,
 ];
 
 pub(crate) const FINITE: u64 = 20_000;

@@ -7,6 +7,7 @@
 mod common;
 
 mod ending;
+mod memory;
 mod monitor;
 mod panics;
 mod refusal;

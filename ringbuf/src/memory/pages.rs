@@ -44,7 +44,9 @@ pub(super) fn map_aligned(
     len: usize,
     access: Access,
 ) -> io::Result<(NonNull<u8>, MmapRaw)> {
-    let reserved_len = len.checked_add(HUGE_PAGE).ok_or(io::ErrorKind::OutOfMemory)?;
+    let reserved_len = len
+        .checked_add(HUGE_PAGE)
+        .ok_or(io::ErrorKind::OutOfMemory)?;
     let mut options = MmapOptions::new();
     options.len(reserved_len).no_reserve_swap();
     let reserved = MmapRaw::from(options.map_anon()?);
@@ -58,8 +60,7 @@ pub(super) fn map_aligned(
     };
     let flags = MapFlags::SHARED | MapFlags::FIXED | MapFlags::POPULATE;
     // SAFETY: `base .. base + len` lies in our own reservation, of which nobody has a view: what is replaced is nobody's.
-    let mapped =
-        unsafe { rustix::mm::mmap(base.as_ptr().cast(), len, protection, flags, file, 0) };
+    let mapped = unsafe { rustix::mm::mmap(base.as_ptr().cast(), len, protection, flags, file, 0) };
     if let Err(errno) = mapped {
         // The kernel may have made a hole already, and another thread mapped something there: unmapping would take that.
         std::mem::forget(reserved);
