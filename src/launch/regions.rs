@@ -94,3 +94,55 @@ fn require(
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
+
+    use airssys_ringbuf::region::boot_id;
+
+    use super::*;
+    use crate::actor::{Actor, Refused, Step};
+    use crate::partition::view::Party;
+    use crate::topology::Topology;
+
+    struct Nothing;
+
+    impl Actor for Nothing {
+        fn step(&mut self) -> Result<Step, Refused> {
+            Ok(Step::Done)
+        }
+    }
+
+    #[test]
+    fn regions_that_must_be_huge_and_are_not_are_named() {
+        let mut draft = Topology::builder("quotes");
+        let (out, into) = draft.link::<u64>("ticks", 1 << 16);
+        draft.huge_pages(Want::Require);
+        draft
+            .partition("feed")
+            .core(0)
+            .actor("feed", (out, into), |_| Nothing);
+        let topology = draft.build().unwrap();
+        let plan = topology.plan();
+        let directory = std::env::temp_dir().join(format!("airssys-huge-{}", std::process::id()));
+        std::fs::create_dir(&directory).unwrap();
+        let boot_id = boot_id().unwrap();
+        create(plan, &directory, boot_id).unwrap();
+        let view = BusView::open(&directory, plan, Party::Observer, boot_id).unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
+        // It was mapped a moment ago, and nobody has asked for anything yet.
+        let refused = std::io::Error::from_raw_os_error(12);
+        let error = require(plan, view.partition(0), Err(refused)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "bus `quotes`, region `feed`: 4 MiB of it have to lie in huge pages, 0 B do: Cannot allocate memory \
+             (os error 12); free some memory (/proc/sys/vm/compact_memory), or ask for `Want::Try`"
+        );
+    }
+
+    #[test]
+    fn work_on_a_core_that_is_not_there_is_done_even_so() {
+        assert_eq!(on_core(1_000_000, || 7), 7);
+    }
+}

@@ -1,6 +1,8 @@
 //! The list of cases.
 
-use crate::{endings, failures, family, host, kills, namespaces, places, resume, signals, trace};
+use crate::{
+    endings, failures, family, host, kills, memory, namespaces, places, resume, signals, trace,
+};
 
 /// One test, run by a process of its own.
 pub(crate) struct Case {
@@ -76,6 +78,14 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "the_first_signal_drains_and_so_it_does_in_a_second_join",
         endings::drains,
+    ),
+    case(
+        "every_life_has_its_memory_and_is_warmed_up",
+        memory::of_each_life,
+    ),
+    case(
+        "memory_beyond_the_limit_is_not_locked_and_that_is_told",
+        memory::beyond_the_limit,
     ),
     case("the_second_signal_stops_at_once", endings::stops_at_once),
     case("dropping_it_reaps_every_process", endings::dropped),

@@ -19,6 +19,7 @@ mod family;
 mod harness;
 mod host;
 mod kills;
+mod memory;
 mod namespaces;
 mod places;
 mod resume;

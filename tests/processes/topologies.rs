@@ -31,6 +31,7 @@ pub(crate) const ENTERED: &[Build] = &[
     relayed,
     hosted,
     between_hosts,
+    crate::memory::large,
 ];
 
 pub(crate) const FINITE: u64 = 20_000;

@@ -266,7 +266,7 @@ fn a_port_that_was_dropped_goes_on_where_it_was_on_whatever_thread() {
         });
     }
     assert_eq!(seen, Seen::of(200));
-    let to = running.sender::<Item>("first").unwrap();
+    let mut to = running.sender::<Item>("first").unwrap();
     to.close().unwrap();
     let mut closed = running.sender::<Item>("first").unwrap();
     assert!(closed.is_closed());

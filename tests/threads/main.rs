@@ -10,6 +10,7 @@ mod ending;
 mod host;
 mod hosted;
 mod local;
+mod memory;
 mod monitor;
 mod panics;
 mod refusal;

@@ -429,6 +429,29 @@ fn policies_leave_time() {
 }
 
 #[test]
+fn what_cannot_be_rolled_back_cannot_be_warmed_up() {
+    for warm in ["feed", "book"] {
+        let error = refused(|plan| {
+            let (out, into) = plan.local_link::<String>("lines", 4);
+            plan.partition("feed")
+                .warm_up(u32::from(warm == "feed"))
+                .actor("feed", out, |_| Nothing);
+            plan.partition("book")
+                .warm_up(u32::from(warm == "book"))
+                .actor("book", into, |_| Nothing);
+        });
+        assert!(matches!(error, TopologyError::WarmUpLocal { .. }));
+        says(
+            &error,
+            &format!(
+                "topology `quotes`, partition `{warm}`: it warms up, but local link `lines` takes no part in a step and can't \
+                 be rolled back; drop `.warm_up(..)`, or make it a link of a `#[message]` type"
+            ),
+        );
+    }
+}
+
+#[test]
 fn the_first_mistake_in_the_order_of_declaration_is_reported() {
     let error = refused(|plan| {
         let _ends = plan.link::<Tick>("ticks", 1000);

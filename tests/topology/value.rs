@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use airssys_rt::prelude::*;
-use airssys_rt::{Refused, TopologyBuilder};
+use airssys_rt::{Refused, TopologyBuilder, Want};
 
 use crate::{Nothing, Tick};
 
@@ -48,6 +48,11 @@ fn the_digest_covers_what_two_programs_must_agree_about() {
     });
     assert_eq!(elsewhere.bus(), "another");
     assert_eq!(elsewhere.digest(), base.digest(), "the bus is of one run");
+
+    let warmer = quotes(1024, |plan| {
+        plan.lock_memory(Want::Require).huge_pages(Want::No);
+    });
+    assert_eq!(warmer.digest(), base.digest(), "memory is of one machine");
 
     let larger = quotes(2048, |_| {});
     assert_ne!(larger.digest(), base.digest());

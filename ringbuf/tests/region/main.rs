@@ -8,6 +8,7 @@ mod heap;
 mod hostile;
 mod layout;
 mod lock;
+mod pages;
 mod round_trip;
 
 use std::fs;
