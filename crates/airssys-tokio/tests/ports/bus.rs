@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use airssys_rt::prelude::*;
+use airssys_rt::{Report, Running};
 use airssys_tokio::{AsyncReceiver, AsyncSender};
 
 /// Only a test that hangs meets it; no outcome depends on it.
@@ -62,6 +63,12 @@ macro_rules! ports {
     };
 }
 pub(crate) use ports;
+
+/// Waits for the end of a bus, off the runtime's threads.
+pub(crate) async fn join(bus: Running) -> Report {
+    let joining = tokio::task::spawn_blocking(move || bus.join().unwrap());
+    patiently(joining).await.unwrap()
+}
 
 /// Asks and awaits the answer.
 pub(crate) async fn ask(asks: &mut AsyncSender<u64>, answers: &mut AsyncReceiver<u64>, one: u64) {

@@ -5,7 +5,7 @@ use airssys_tokio::{AsyncReceiver, AsyncSender};
 use futures_util::{SinkExt, StreamExt, TryStreamExt, stream};
 use tokio::runtime::Builder;
 
-use crate::bus::{SLOTS, ask, echoes, patiently, poll_once, ports};
+use crate::bus::{SLOTS, ask, echoes, join, patiently, poll_once, ports};
 
 const MESSAGES: u64 = 10_000;
 
@@ -68,10 +68,7 @@ async fn a_sink_and_a_stream() {
     let receiving = answers.try_collect::<Vec<u64>>();
     let ((), received) = patiently(async { tokio::join!(sending, receiving) }).await;
     assert_eq!(received.unwrap(), (0..1000).collect::<Vec<u64>>());
-    tokio::task::spawn_blocking(|| bus.join())
-        .await
-        .unwrap()
-        .unwrap();
+    assert!(!join(bus).await.stopped);
 }
 
 #[tokio::test]
