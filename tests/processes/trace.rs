@@ -128,6 +128,12 @@ fn leaves_no_trace(mut work: impl FnMut()) {
         PANICS.fetch_add(1, Ordering::SeqCst);
         eprintln!("{panic}");
     }));
+    // With its `signal` feature, which somebody in this build may have asked for, Tokio keeps a pair of sockets from a
+    // process's first runtime on. Whoever has the feature has a runtime, too.
+    tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .unwrap();
     let before = Snapshot::take();
     for _ in 0..2 {
         work();

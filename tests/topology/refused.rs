@@ -161,14 +161,17 @@ fn duplicate_and_reserved_names_are_refused() {
         "topology `quotes`, actor `feed`, durable cell `last`: declared twice; rename one",
     );
 
-    let error = refused(|plan| {
-        plan.partition("supervisor").actor("feed", (), |()| Nothing);
-    });
-    assert!(matches!(error, TopologyError::ReservedPartition { .. }));
-    says(
-        &error,
-        "topology `quotes`, partition `supervisor`: this name is reserved for the supervisor's region; choose another",
-    );
+    for name in ["supervisor", "host"] {
+        let error = refused(|plan| {
+            plan.partition(name).actor("feed", (), |()| Nothing);
+        });
+        assert!(matches!(error, TopologyError::ReservedPartition { .. }));
+        let text = format!(
+            "topology `quotes`, partition `{name}`: this name is reserved (`supervisor` and `host` have regions of their own); \
+             choose another"
+        );
+        says(&error, &text);
+    }
 }
 
 #[test]
