@@ -196,7 +196,7 @@ impl HostSide {
                 does,
                 method,
                 link: link.to_owned(),
-                known: or_none(known.collect()),
+                known: or_none(&known.collect::<Vec<_>>()),
             }
         })
     }
@@ -210,7 +210,11 @@ impl HostSide {
             return Err(HostError::NotHosted {
                 topology: self.plan.name.clone(),
                 partition: name.to_owned(),
-                known: or_none(hosted.map(|(_, hosted)| hosted.name.clone()).collect()),
+                known: or_none(
+                    &hosted
+                        .map(|(_, hosted)| hosted.name.clone())
+                        .collect::<Vec<_>>(),
+                ),
             });
         };
         if matches!(self.regions, Regions::Heap) {
@@ -268,7 +272,7 @@ fn refused(link: &str, source: AttachError) -> HostError {
     }
 }
 
-fn or_none(known: Vec<String>) -> String {
+fn or_none(known: &[String]) -> String {
     if known.is_empty() {
         "none".to_owned()
     } else {

@@ -32,21 +32,21 @@ pub(super) fn create(plan: &Plan, directory: &Path, boot_id: [u8; 16]) -> Result
     Ok(())
 }
 
-/// Runs `make` on a thread that is pinned to `core`: a page lies where it is first written. Without a thread, here.
-fn on_core<T: Send>(core: usize, make: impl Fn() -> T + Send + Sync) -> T {
+/// Runs `work` on a thread that is pinned to `core`: a page lies where it is first written. Without a thread, here.
+fn on_core<T: Send>(core: usize, work: impl Fn() -> T + Send + Sync) -> T {
     thread::scope(|scope| {
-        let make = &make;
+        let work = &work;
         let pinned = thread::Builder::new()
             .name("airssys-region".to_owned())
             .spawn_scoped(scope, move || {
                 // The launch has tried this core already; a region on another node is slower, not wrong.
                 let _ = pin_current_thread(core);
-                make()
+                work()
             });
         match pinned.map(thread::ScopedJoinHandle::join) {
             Ok(Ok(made)) => made,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            Err(_) => make(),
+            Err(_) => work(),
         }
     })
 }

@@ -119,7 +119,7 @@ pub(crate) fn live(
 pub(crate) enum Begun {
     /// Recovery was all there was to do.
     Ended(Ending),
-    Live(Turns),
+    Live(Box<Turns>),
 }
 
 /// Begins an incarnation over its mapped regions: recovers, makes the actors and warms them up.
@@ -149,7 +149,7 @@ pub(crate) fn begin(
     }
     pages::take(plan, view.partition(life.partition), &pulse)?;
     let turns = Turns::new(plan, view, life, locals, pulse, (waker, sleeper))?;
-    Ok(Begun::Live(turns))
+    Ok(Begun::Live(Box::new(turns)))
 }
 
 fn recover_all(plan: &Plan, view: &BusView, partition: usize) -> Result<bool, PartitionError> {
