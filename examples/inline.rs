@@ -31,7 +31,7 @@ impl Actor for Racer {
     }
 }
 
-/// Passes on, one a step, whatever comes first from either side.
+/// Passes on whatever has come from either side, in the order of the sides.
 struct Judge {
     sides: [Receiver<u8>; 2],
     finish: Sender<u8>,
@@ -39,12 +39,12 @@ struct Judge {
 
 impl Actor for Judge {
     fn step(&mut self) -> Result<Step, Refused> {
-        if let Some(name) = self.sides.iter_mut().find_map(Receiver::try_recv) {
-            self.finish.send(name)?;
-            return Ok(Step::Busy);
+        let mut passed = 0;
+        for side in &mut self.sides {
+            passed += side.try_drain(8, |&name| self.finish.send(name))?;
         }
-        let over = self.sides.iter().all(Receiver::is_closed);
-        Ok(if over { Step::Done } else { Step::Idle })
+        let over = passed == 0 && self.sides.iter().all(Receiver::is_closed);
+        Ok(if over { Step::Done } else { passed.into() })
     }
 }
 
@@ -54,7 +54,8 @@ fn the_judge_passes_everything_on() -> Result<(), Box<dyn Error>> {
     let ((a, a_in), (b, b_in)) = (plan.link("a", 4), plan.link("b", 4));
     let (finish, finish_in) = plan.link("finish", 8);
     plan.host().sends(a).sends(b).receives(finish_in);
-    plan.partition("judge").actor("judge", ([a_in, b_in], finish), judge);
+    plan.partition("judge")
+        .actor("judge", ([a_in, b_in], finish), judge);
     let mut bus = plan.build()?.inline(0)?;
     bus.sender("a")?.send_slice(b"aa")?;
     bus.sender("b")?.send_slice(b"b")?;
@@ -78,9 +79,12 @@ fn race() -> Result<Topology, TopologyError> {
     let ((a, a_in), (b, b_in)) = (plan.link("a", 2), plan.link("b", 2));
     let (finish, finish_in) = plan.link("finish", 8);
     plan.host().receives(finish_in);
-    plan.partition("a").actor("a", a, |out| Racer { name: b'a', out });
-    plan.partition("b").actor("b", b, |out| Racer { name: b'b', out });
-    plan.partition("judge").actor("judge", ([a_in, b_in], finish), judge);
+    plan.partition("a")
+        .actor("a", a, |out| Racer { name: b'a', out });
+    plan.partition("b")
+        .actor("b", b, |out| Racer { name: b'b', out });
+    plan.partition("judge")
+        .actor("judge", ([a_in, b_in], finish), judge);
     plan.build()
 }
 
@@ -122,19 +126,37 @@ fn explore(seeds: std::ops::RangeInclusive<u64>) -> Result<Explored, Box<dyn Err
         }
         orders.insert(order);
     }
-    Ok(Explored { orders, counterexample })
+    Ok(Explored {
+        orders,
+        counterexample,
+    })
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     the_judge_passes_everything_on()?;
-    let Explored { orders, counterexample } = explore(1..=1_000)?;
+    let Explored {
+        orders,
+        counterexample,
+    } = explore(1..=1_000)?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "1,000 schedules, each with a death: every message came in exactly once")?;
-    writeln!(out, "{} different orders, from {:?} to {:?}", orders.len(), orders.first(), orders.last())?;
+    writeln!(
+        out,
+        "1,000 schedules, each with a death: every message came in exactly once"
+    )?;
+    writeln!(
+        out,
+        "{} different orders, from {:?} to {:?}",
+        orders.len(),
+        orders.first(),
+        orders.last()
+    )?;
     match counterexample {
         Some(seed) => {
             let order = outcome(&race()?, seed)?;
-            writeln!(out, "\"a always comes in first\" is wrong: seed {seed} gives {order}, every time")?;
+            writeln!(
+                out,
+                "\"a always comes in first\" is wrong: seed {seed} gives {order}, every time"
+            )?;
         }
         None => writeln!(out, "\"a always comes in first\" held")?,
     }
@@ -154,8 +176,13 @@ mod tests {
     fn exactly_once_under_every_seed_and_no_winner_in_advance() -> Result<(), Box<dyn Error>> {
         let explored = explore(1..=1_000)?;
         assert!(explored.orders.len() >= 10, "{:?}", explored.orders);
-        let seed = explored.counterexample.ok_or("no seed lets b come in first")?;
-        assert!(outcome(&race()?, seed)?.starts_with('b'), "seed {seed} gives another order now");
+        let seed = explored
+            .counterexample
+            .ok_or("no seed lets b come in first")?;
+        assert!(
+            outcome(&race()?, seed)?.starts_with('b'),
+            "seed {seed} gives another order now"
+        );
         Ok(())
     }
 }

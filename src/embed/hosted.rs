@@ -13,7 +13,7 @@ use crate::topology::model::Plan;
 pub struct TurnError {
     bus: String,
     partition: String,
-    source: PartitionError,
+    source: Box<PartitionError>,
 }
 
 impl TurnError {
@@ -21,7 +21,7 @@ impl TurnError {
         Self {
             bus: plan.bus.clone(),
             partition: plan.party_name(partition).to_owned(),
-            source,
+            source: Box::new(source),
         }
     }
 }
@@ -45,7 +45,7 @@ pub enum Turned {
 pub struct Hosted {
     plan: Arc<Plan>,
     partition: usize,
-    turns: Option<Turns>,
+    turns: Option<Box<Turns>>,
 }
 
 impl fmt::Debug for Hosted {

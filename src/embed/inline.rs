@@ -169,7 +169,7 @@ pub(crate) struct Seats {
     side: HostSide,
     monitor: Monitor,
     commands: mpsc::UnboundedReceiver<Command>,
-    seats: Vec<Seat>,
+    places: Vec<Seat>,
     order: Order,
     /// Somebody asked for the end before it came by itself.
     is_stopped: bool,
@@ -187,7 +187,7 @@ impl Seats {
             side: side.clone(),
             monitor: monitor.clone(),
             commands,
-            seats: side.plan.partitions.iter().map(|_| Seat::Vacant).collect(),
+            places: side.plan.partitions.iter().map(|_| Seat::Vacant).collect(),
             order: Order::Run,
             is_stopped: false,
             shuffle: (seed != 0).then_some(SplitMix64(seed)),
@@ -202,7 +202,7 @@ impl Seats {
     /// One turn of every partition.
     pub(crate) fn turn(&mut self) -> Result<Turned, TurnError> {
         self.obey();
-        let mut sequence: Vec<usize> = (0..self.seats.len()).collect();
+        let mut sequence: Vec<usize> = (0..self.places.len()).collect();
         if let Some(shuffle) = &mut self.shuffle {
             shuffle.permute(&mut sequence);
         }
@@ -228,17 +228,17 @@ impl Seats {
 
     fn turn_of(&mut self, partition: usize) -> Result<Turned, PartitionError> {
         // Put back only if it can go on: what panics or fails leaves its seat.
-        let mut turns = match std::mem::replace(&mut self.seats[partition], Seat::Vacant) {
+        let mut turns = match std::mem::replace(&mut self.places[partition], Seat::Vacant) {
             Seat::Live(turns) => turns,
             Seat::Vacant => match self.begin(partition)? {
-                Begun::Live(turns) => Box::new(turns),
+                Begun::Live(turns) => turns,
                 Begun::Ended(ending) => {
                     self.ended(partition, ending);
                     return Ok(Turned::Ended);
                 }
             },
             Seat::Ended => {
-                self.seats[partition] = Seat::Ended;
+                self.places[partition] = Seat::Ended;
                 return Ok(Turned::Ended);
             }
         };
@@ -247,18 +247,19 @@ impl Seats {
                 self.ended(partition, ending);
                 Ok(Turned::Ended)
             }
-            pass => {
-                self.seats[partition] = Seat::Live(turns);
-                Ok(match pass {
-                    Pass::Idle => Turned::Idle,
-                    Pass::Busy | Pass::Ended(_) => Turned::Busy,
-                })
+            Pass::Idle => {
+                self.places[partition] = Seat::Live(turns);
+                Ok(Turned::Idle)
+            }
+            Pass::Busy => {
+                self.places[partition] = Seat::Live(turns);
+                Ok(Turned::Busy)
             }
         }
     }
 
     fn ended(&mut self, partition: usize, ending: Ending) {
-        self.seats[partition] = Seat::Ended;
+        self.places[partition] = Seat::Ended;
         self.monitor.status.update(partition, |status| {
             status.pid = None;
             status.last_cause = Some(match ending {
@@ -291,8 +292,8 @@ impl Seats {
                     self.give(Order::Stop);
                 }
                 Command::Kill(partition) => {
-                    if matches!(self.seats[partition], Seat::Live(_)) {
-                        self.seats[partition] = Seat::Vacant;
+                    if matches!(self.places[partition], Seat::Live(_)) {
+                        self.places[partition] = Seat::Vacant;
                     }
                 }
             }

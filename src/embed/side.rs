@@ -176,7 +176,7 @@ impl HostSide {
                 does,
                 method,
                 link: link.to_owned(),
-                known: or_none(known.collect()),
+                known: or_none(&known.collect::<Vec<_>>()),
             }
         })
     }
@@ -190,7 +190,11 @@ impl HostSide {
             return Err(HostError::NotHosted {
                 topology: self.plan.name.clone(),
                 partition: name.to_owned(),
-                known: or_none(hosted.map(|(_, hosted)| hosted.name.clone()).collect()),
+                known: or_none(
+                    &hosted
+                        .map(|(_, hosted)| hosted.name.clone())
+                        .collect::<Vec<_>>(),
+                ),
             });
         };
         if matches!(self.regions, Regions::Heap) {
@@ -237,7 +241,7 @@ fn refused(link: &str, source: AttachError) -> HostError {
     }
 }
 
-fn or_none(known: Vec<String>) -> String {
+fn or_none(known: &[String]) -> String {
     if known.is_empty() {
         "none".to_owned()
     } else {

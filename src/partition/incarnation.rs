@@ -107,7 +107,7 @@ pub(crate) fn live(
 pub(crate) enum Begun {
     /// Recovery was all there was to do.
     Ended(Ending),
-    Live(Turns),
+    Live(Box<Turns>),
 }
 
 /// Begins an incarnation over its mapped regions: recovers, and makes the actors.
@@ -140,7 +140,7 @@ pub(crate) fn begin(
         }));
     }
     let turns = Turns::new(plan, view, life, locals, pulse, (waker, sleeper))?;
-    Ok(Begun::Live(turns))
+    Ok(Begun::Live(Box::new(turns)))
 }
 
 fn recover_all(plan: &Plan, view: &BusView, partition: usize) -> Result<bool, PartitionError> {

@@ -295,15 +295,12 @@ impl Supervisor {
     /// Begins the first partition from `first` on that is the supervisor's to begin; if there is none, all of them run.
     async fn begin_from(&mut self, first: usize) {
         let supervised = |&partition: &usize| !self.plan.partitions[partition].hosted;
-        match (first..self.slots.len()).find(supervised) {
-            Some(partition) => {
-                self.stage = Stage::Starting(partition);
-                Box::pin(self.begin(partition, false)).await;
-            }
-            None => {
-                self.stage = Stage::Running;
-                self.answer_start();
-            }
+        if let Some(partition) = (first..self.slots.len()).find(supervised) {
+            self.stage = Stage::Starting(partition);
+            Box::pin(self.begin(partition, false)).await;
+        } else {
+            self.stage = Stage::Running;
+            self.answer_start();
         }
     }
 

@@ -10,7 +10,8 @@ use airssys_rt::{LinkIn, LinkOut, TopologyBuilder};
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::CASE;
-use crate::common::{Item, Sink, Source, bus_name, host_around, relay, relay_in, three_stages};
+use crate::common::host::{deaf_in, host_around};
+use crate::common::{Item, Sink, Source, bus_name, relay, relay_in, three_stages};
 
 type Build = fn() -> Result<Topology, TopologyError>;
 
@@ -315,17 +316,6 @@ pub(crate) fn hosted() -> Result<Topology, TopologyError> {
     plan.build()
 }
 
-/// Takes nothing from the host and sends it nothing.
-struct Between {
-    _ends: (Receiver<Item>, Sender<Item>),
-}
-
-impl Actor for Between {
-    fn step(&mut self) -> Result<Step, Refused> {
-        Ok(Step::Retry)
-    }
-}
-
 /// Not one death is mended, and no drain waited for.
 pub(crate) fn between_hosts() -> Result<Topology, TopologyError> {
     let mut plan = builder("between");
@@ -333,7 +323,6 @@ pub(crate) fn between_hosts() -> Result<Topology, TopologyError> {
         .drain_timeout(Duration::from_millis(20))
         .leftover(Leftover::Discard);
     let ends = host_around(&mut plan, 4);
-    plan.partition("between")
-        .actor("between", ends, |ends| Between { _ends: ends });
+    deaf_in(&mut plan.partition("between"), ends);
     plan.build()
 }
