@@ -6,10 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use airssys_rt::prelude::*;
-use airssys_rt::{HostError, RunError, Running, SendError};
+use airssys_rt::{HostError, Running, SendError};
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::common::host::{Waiting, deaf_in, host_around, receive_all, send_items};
+use crate::common::host::{host_around, receive_all, send_items};
 use crate::common::{
     Item, Seen, assert_no_trace, await_that, bus_name, bus_path, join, patiently, relay, sink,
     source,
@@ -395,67 +395,6 @@ fn a_relay_that_falls_again_and_again_loses_nothing_of_the_hosts() {
         "{:?}",
         report.partitions
     );
-    assert_no_trace(&bus);
-}
-
-/// Host, a deaf one, host; not one death is mended.
-fn deaf(bus: &str, leftover: Leftover) -> Running {
-    let mut plan = Topology::builder(bus);
-    plan.intensity(0, Duration::from_secs(1))
-        .drain_timeout(Duration::from_millis(20))
-        .leftover(leftover);
-    let ends = host_around(&mut plan, 4);
-    let mut partition = plan.partition("deaf");
-    deaf_in(&mut partition, ends);
-    partition.actor("doomed", (), |()| Doomed);
-    plan.build().unwrap().launch(Launch::Threads).unwrap()
-}
-
-/// Falls once it is told to.
-struct Doomed;
-
-static DOOM: AtomicBool = AtomicBool::new(false);
-
-impl Actor for Doomed {
-    fn step(&mut self) -> Result<Step, Refused> {
-        assert!(!DOOM.swap(false, Ordering::SeqCst), "a planned panic");
-        Ok(Step::Retry)
-    }
-}
-
-/// One test, as they share their doom.
-#[test]
-fn whoever_waits_is_told_of_a_stop_a_drop_and_an_escalation() {
-    let bus = bus_name("host-waits");
-    let running = deaf(&bus, Leftover::Refuse);
-    let (to, from) = ports(&running);
-    let waiting = Waiting::with(to, from);
-    running.stop();
-    assert_eq!(join(running).unwrap().links[0].depth(), 4);
-    waiting.are_told();
-    assert_no_trace(&bus);
-
-    let running = deaf(&bus, Leftover::Refuse);
-    let (to, from) = ports(&running);
-    let waiting = Waiting::with(to, from);
-    patiently("the drop", move || drop(running));
-    waiting.are_told();
-    assert_no_trace(&bus);
-
-    let running = deaf(&bus, Leftover::Refuse);
-    let monitor = running.monitor();
-    let (to, from) = ports(&running);
-    let waiting = Waiting::with(to, from);
-    DOOM.store(true, Ordering::SeqCst);
-    let error = join(running).unwrap_err();
-    assert!(matches!(error, RunError::Escalated { .. }), "{error}");
-    waiting.are_told();
-    assert!(bus_path(&bus).exists());
-
-    // The monitor lives, also that in the error's report; neither is somebody whose death a start would wait for.
-    let running = deaf(&bus, Leftover::Discard);
-    assert_eq!(monitor.links()[0].sent, 4);
-    drop(running);
     assert_no_trace(&bus);
 }
 

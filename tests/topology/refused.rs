@@ -42,7 +42,7 @@ impl Message for by_hand::Wide {
 }
 
 /// The error of a topology with one good partition and whatever `declare` adds.
-fn refused(declare: impl FnOnce(&mut TopologyBuilder)) -> TopologyError {
+pub(crate) fn refused(declare: impl FnOnce(&mut TopologyBuilder)) -> TopologyError {
     let mut plan = Topology::builder("quotes");
     plan.partition("base").actor("base", (), |()| Nothing);
     declare(&mut plan);
@@ -66,7 +66,7 @@ fn refused_cell<S: Message>(name: &str) -> TopologyError {
 }
 
 #[track_caller]
-fn says(error: &TopologyError, text: &str) {
+pub(crate) fn says(error: &TopologyError, text: &str) {
     assert_eq!(error.to_string(), text);
 }
 
@@ -161,14 +161,19 @@ fn duplicate_and_reserved_names_are_refused() {
         "topology `quotes`, actor `feed`, durable cell `last`: declared twice; rename one",
     );
 
-    let error = refused(|plan| {
-        plan.partition("supervisor").actor("feed", (), |()| Nothing);
-    });
-    assert!(matches!(error, TopologyError::ReservedPartition { .. }));
-    says(
-        &error,
-        "topology `quotes`, partition `supervisor`: this name is reserved for the supervisor's region; choose another",
-    );
+    for name in ["supervisor", "host"] {
+        let error = refused(|plan| {
+            plan.partition(name).actor("feed", (), |()| Nothing);
+        });
+        assert!(matches!(error, TopologyError::ReservedPartition { .. }));
+        says(
+            &error,
+            &format!(
+                "topology `quotes`, partition `{name}`: this name is reserved (`supervisor` and `host` have regions of \
+                 their own); choose another"
+            ),
+        );
+    }
 }
 
 #[test]
