@@ -31,7 +31,7 @@ impl Actor for Racer {
     }
 }
 
-/// Passes on, one a step, whatever comes first from either side.
+/// Passes on whatever has come from either side, in the order of the sides.
 struct Judge {
     sides: [Receiver<u8>; 2],
     finish: Sender<u8>,
@@ -39,12 +39,12 @@ struct Judge {
 
 impl Actor for Judge {
     fn step(&mut self) -> Result<Step, Refused> {
-        if let Some(name) = self.sides.iter_mut().find_map(Receiver::try_recv) {
-            self.finish.send(name)?;
-            return Ok(Step::Busy);
+        let mut passed = 0;
+        for side in &mut self.sides {
+            passed += side.try_drain(8, |&name| self.finish.send(name))?;
         }
-        let over = self.sides.iter().all(Receiver::is_closed);
-        Ok(if over { Step::Done } else { Step::Idle })
+        let over = passed == 0 && self.sides.iter().all(Receiver::is_closed);
+        Ok(if over { Step::Done } else { passed.into() })
     }
 }
 

@@ -33,6 +33,10 @@ use crate::topology::model::{Plan, WaitKind};
 /// For unit tests, doctests, replay and simulation: nothing happens but in [`turn`](Self::turn), and the seed decides in which
 /// order. [`Monitor::kill`] ends a partition between two steps; its next turn begins the next incarnation, which recovers
 /// like any other: plain fields are made anew, durable cells and inboxes hold.
+///
+/// There is no clock and no supervisor: restart types, intensity, backoff and timeouts don't apply. [`Monitor::stop`] lets
+/// inboxes drain until a turn has found nothing to do, then ends every partition. Dropping it ends the bus for its host
+/// ports, too.
 pub struct Inline {
     monitor: Monitor,
     side: HostSide,

@@ -139,6 +139,12 @@ pub enum TopologyError {
     )]
     CapacityZero { topology: String, link: String },
 
+    /// A local link has no room for a single value.
+    #[error(
+        "topology `{topology}`, local link `{link}`: capacity 0 holds no value; give it room for one at least"
+    )]
+    LocalCapacityZero { topology: String, link: String },
+
     /// A link's capacity is not a power of two.
     #[error(
         "topology `{topology}`, link `{link}`: capacity {capacity} is not a power of two; use {next}"

@@ -237,7 +237,7 @@ pub(super) fn host(draft: &TopologyBuilder) -> Result<(), TopologyError> {
         None => Ok(()),
         Some(end) => Err(TopologyError::ForeignEnd {
             topology: topology(),
-            actor: HOST.to_owned(),
+            actor: format!("({HOST})"),
             link: end.link.clone(),
         }),
     }
@@ -286,10 +286,18 @@ pub(super) fn locals(
                 link,
             });
         }
-        if draft.capacity == 0 {
-            return Err(TopologyError::CapacityZero {
+        let capacity = draft.capacity as u64;
+        if capacity == 0 {
+            return Err(TopologyError::LocalCapacityZero {
                 topology: topology(),
                 link,
+            });
+        }
+        if capacity > CAPACITY_MAX {
+            return Err(TopologyError::CapacityTooLarge {
+                topology: topology(),
+                link,
+                capacity,
             });
         }
         let (Some(from), Some(to)) = (draft.from, draft.to) else {

@@ -2,16 +2,15 @@
 
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub(crate) mod host;
+
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use airssys_rt::prelude::*;
-use airssys_rt::{
-    HostReceiver, HostSender, Hosted, LinkIn, LinkOut, PartitionBuilder, Report, RunError, Running,
-    SendError, TopologyBuilder, Turned,
-};
+use airssys_rt::{LinkIn, LinkOut, PartitionBuilder, Report, RunError, Running, TopologyBuilder};
 
 /// Set by a test's launching process for itself and whatever it starts: all of them come to the same bus names.
 pub(crate) const RUN: &str = "AIRSSYS_TEST_RUN";
@@ -237,55 +236,4 @@ pub(crate) fn three_stages(plan: &mut TopologyBuilder, capacity: u64, total: u64
     source(plan, first_out, total, batch);
     relay(plan, (first_in, second_out), batch as usize);
     sink(plan, second_in, batch as usize);
-}
-
-/// The host's ports on `first` and `second`, and their other ends: for something that hands on from the one to the other.
-pub(crate) fn host_around(
-    plan: &mut TopologyBuilder,
-    capacity: u64,
-) -> (LinkIn<Item>, LinkOut<Item>) {
-    let (first_out, first_in) = plan.link::<Item>("first", capacity);
-    let (second_out, second_in) = plan.link::<Item>("second", capacity);
-    plan.host().sends(first_out).receives(second_in);
-    (first_in, second_out)
-}
-
-/// Sends the items `from..to` in slices of up to `batch`, waiting for room.
-pub(crate) fn send_items(port: &mut HostSender<Item>, items: std::ops::Range<u64>, batch: usize) {
-    let items: Vec<Item> = items.map(Item::new).collect();
-    let mut rest = &items[..];
-    while let [first, ..] = rest {
-        let sent = match port.send_slice(&rest[..batch.min(rest.len())]) {
-            Ok(sent) => sent,
-            Err(SendError::Full(())) => {
-                port.send(*first).unwrap();
-                1
-            }
-            Err(error) => panic!("{error}"),
-        };
-        rest = &rest[sent..];
-    }
-}
-
-/// Receives until the link is closed, or the bus has ended.
-pub(crate) fn receive_all(port: &mut HostReceiver<Item>) -> Seen {
-    let mut seen = Seen::of(0);
-    while let Some(item) = port.recv().unwrap() {
-        seen.note(&item);
-    }
-    seen
-}
-
-/// Drives a hosted partition while `goes_on`, to its end if it always does; says what the last turn came to.
-pub(crate) fn drive(hosted: &mut Hosted, goes_on: impl Fn() -> bool) -> Turned {
-    let since = Instant::now();
-    while goes_on() {
-        match hosted.turn().unwrap() {
-            Turned::Busy => {}
-            Turned::Idle => hosted.wait(Duration::from_millis(10)),
-            Turned::Ended => return Turned::Ended,
-        }
-        assert!(since.elapsed() < PATIENCE, "it did not come to its end");
-    }
-    Turned::Idle
 }

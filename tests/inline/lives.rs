@@ -1,12 +1,12 @@
 //! Deaths: by the test's hand, by a panic, by a step that can't commit; and what the next life finds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread;
 
+use airssys_rt::Cause;
 use airssys_rt::prelude::*;
-use airssys_rt::{Cause, SendError};
 
-use crate::common::{Item, Seen, host_around, patiently, receive_all, send_items, three_stages};
+use crate::common::host::{Waiting, deaf_in, host_around};
+use crate::common::{Item, Seen, three_stages};
 
 /// Counts its steps twice: in durable state, and in a field.
 struct Counting {
@@ -159,47 +159,28 @@ fn a_step_that_can_never_commit_is_an_error_of_its_partition() {
     }
 }
 
-/// Takes nothing.
-struct Stubborn {
-    _ends: (Receiver<Item>, Sender<Item>),
-}
-
-impl Actor for Stubborn {
-    fn step(&mut self) -> Result<Step, Refused> {
-        Ok(Step::Retry)
-    }
-}
-
-fn stubborn() -> Topology {
-    let mut plan = Topology::builder("stubborn");
-    let ends = host_around(&mut plan, 4);
-    plan.partition("stubborn")
-        .actor("stubborn", ends, |ends| Stubborn { _ends: ends });
-    plan.build().unwrap()
-}
-
 #[test]
 fn threads_that_wait_on_it_are_told_when_it_is_dropped() {
-    for launched in [false, true] {
-        let topology = stubborn();
-        let (to, from, end): (_, _, Box<dyn FnOnce()>) = if launched {
-            let running = topology.launch(Launch::Inline).unwrap();
-            let ports = (running.sender("first"), running.receiver("second"));
-            (ports.0, ports.1, Box::new(|| drop(running)))
-        } else {
-            let mut bus = topology.inline(0).unwrap();
-            bus.turn().unwrap();
-            let ports = (bus.sender("first"), bus.receiver("second"));
-            (ports.0, ports.1, Box::new(|| drop(bus)))
-        };
-        let (mut to, mut from) = (to.unwrap(), from.unwrap());
-        send_items(&mut to, 0..4, 4);
-        let sending = thread::spawn(move || to.send(Item::new(4)));
-        let receiving = thread::spawn(move || receive_all(&mut from));
-        end();
-        patiently("the waiting threads", || {
-            assert!(matches!(sending.join().unwrap(), Err(SendError::Closed(_))));
-            assert_eq!(receiving.join().unwrap(), Seen::of(0));
-        });
-    }
+    let mut plan = Topology::builder("deaf");
+    let ends = host_around(&mut plan, 4);
+    deaf_in(&mut plan.partition("deaf"), ends);
+    let topology = plan.build().unwrap();
+
+    let mut bus = topology.inline(0).unwrap();
+    bus.turn().unwrap();
+    let waiting = Waiting::with(
+        bus.sender("first").unwrap(),
+        bus.receiver("second").unwrap(),
+    );
+    drop(bus);
+    waiting.are_told();
+
+    let running = topology.launch(Launch::Inline).unwrap();
+    let (to, from) = (
+        running.sender("first").unwrap(),
+        running.receiver("second").unwrap(),
+    );
+    let waiting = Waiting::with(to, from);
+    drop(running);
+    waiting.are_told();
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use airssys_rt::prelude::*;
 use airssys_rt::{Inline, SendError};
 
-use crate::common::{Item, Seen, host_around, relay, send_items, three_stages};
+use crate::common::host::{host_around, send_items};
+use crate::common::{Item, Seen, relay, three_stages};
 
 /// Who has taken a step, in order.
 type Trace = Arc<Mutex<String>>;

@@ -5,13 +5,14 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use airssys_rt::TopologyBuilder;
 use airssys_rt::prelude::*;
-use airssys_rt::{LinkIn, LinkOut, TopologyBuilder};
 use rustix::process::{Signal, getpid, kill_process};
 use rustix::thread::CpuSet;
 
 use crate::CASE;
-use crate::common::{Item, Sink, Source, bus_name, host_around, relay, relay_in, three_stages};
+use crate::common::host::{deaf_in, host_around};
+use crate::common::{Item, bus_name, relay, relay_in, sink, source, three_stages};
 
 type Build = fn() -> Result<Topology, TopologyError>;
 
@@ -45,29 +46,11 @@ fn builder(tag: &str) -> TopologyBuilder {
     plan
 }
 
-fn source(plan: &mut TopologyBuilder, out: LinkOut<Item>, total: u64) {
-    plan.partition("source")
-        .actor("source", out, move |out| Source {
-            out,
-            total,
-            batch: 4,
-        });
-}
-
-fn sink(plan: &mut TopologyBuilder, input: LinkIn<Item>) {
-    plan.partition("sink")
-        .actor("sink", (input, durable("seen")), |(input, seen)| Sink {
-            input,
-            seen,
-            batch: 8,
-        });
-}
-
 pub(crate) fn two_stages() -> Result<Topology, TopologyError> {
     let mut plan = builder("two-stages");
     let (out, input) = plan.link::<Item>("items", 64);
-    source(&mut plan, out, FINITE);
-    sink(&mut plan, input);
+    source(&mut plan, out, FINITE, 4);
+    sink(&mut plan, input, 8);
     plan.build()
 }
 
@@ -182,14 +165,14 @@ pub(crate) fn faulty() -> Result<Topology, TopologyError> {
     let mut plan = builder("faulty");
     let (first_out, first_in) = plan.link::<Item>("first", 16);
     let (second_out, second_in) = plan.link::<Item>("second", 16);
-    source(&mut plan, first_out, 1_000);
+    source(&mut plan, first_out, 1_000, 4);
     plan.partition("faulty")
         .restart(Restart::transient())
         .actor("faulty", (first_in, second_out), |(input, out)| Faulty {
             input,
             out,
         });
-    sink(&mut plan, second_in);
+    sink(&mut plan, second_in, 8);
     plan.build()
 }
 
@@ -209,7 +192,7 @@ pub(crate) fn hopeless() -> Result<Topology, TopologyError> {
     let mut plan = builder("hopeless");
     plan.intensity(5, Duration::from_secs(3_600));
     let (out, input) = plan.link::<Item>("items", 16);
-    sink(&mut plan, input);
+    sink(&mut plan, input, 8);
     plan.partition("hopeless")
         .actor("hopeless", out, |out| Hopeless { out });
     plan.build()
@@ -242,7 +225,7 @@ pub(crate) fn hanging() -> Result<Topology, TopologyError> {
     let mut plan = builder("hanging");
     let (first_out, first_in) = plan.link::<Item>("first", 16);
     let (second_out, second_in) = plan.link::<Item>("second", 16);
-    source(&mut plan, first_out, u64::MAX);
+    source(&mut plan, first_out, u64::MAX, 4);
     // Never parked: a sleeper owes no heartbeat.
     plan.partition("hanging")
         .wait(Wait::spin_then_yield())
@@ -251,15 +234,15 @@ pub(crate) fn hanging() -> Result<Topology, TopologyError> {
             input,
             out,
         });
-    sink(&mut plan, second_in);
+    sink(&mut plan, second_in, 8);
     plan.build()
 }
 
 pub(crate) fn oversized() -> Result<Topology, TopologyError> {
     let mut plan = builder("oversized");
     let (out, input) = plan.link::<Item>("items", 2);
-    sink(&mut plan, input);
-    source(&mut plan, out, 100);
+    sink(&mut plan, input, 8);
+    source(&mut plan, out, 100, 4);
     plan.build()
 }
 
@@ -275,8 +258,8 @@ pub(crate) fn differing() -> Result<Topology, TopologyError> {
         32
     };
     let (out, input) = plan.link::<Item>("items", capacity);
-    source(&mut plan, out, 100);
-    sink(&mut plan, input);
+    source(&mut plan, out, 100, 4);
+    sink(&mut plan, input, 8);
     plan.build()
 }
 
@@ -284,8 +267,8 @@ pub(crate) fn differing() -> Result<Topology, TopologyError> {
 pub(crate) fn unentered() -> Result<Topology, TopologyError> {
     let mut plan = builder("unentered");
     let (out, input) = plan.link::<Item>("items", 16);
-    source(&mut plan, out, 100);
-    sink(&mut plan, input);
+    source(&mut plan, out, 100, 4);
+    sink(&mut plan, input, 8);
     plan.build()
 }
 
@@ -331,7 +314,7 @@ pub(crate) fn stubborn() -> Result<Topology, TopologyError> {
     let mut plan = builder("stubborn");
     plan.drain_timeout(Duration::from_secs(3_600));
     let (out, input) = plan.link::<Item>("items", 16);
-    source(&mut plan, out, u64::MAX);
+    source(&mut plan, out, u64::MAX, 4);
     plan.partition("stubborn")
         .actor("stubborn", input, |input| Stubborn { input });
     plan.build()
@@ -350,21 +333,10 @@ pub(crate) fn hosted() -> Result<Topology, TopologyError> {
     let mut plan = builder("hosted");
     let (first_out, first_in) = plan.link::<Item>("first", 16);
     let (second_out, second_in) = plan.link::<Item>("second", 16);
-    source(&mut plan, first_out, FINITE);
+    source(&mut plan, first_out, FINITE, 4);
     relay_in(plan.partition("relay").hosted(), (first_in, second_out), 8);
-    sink(&mut plan, second_in);
+    sink(&mut plan, second_in, 8);
     plan.build()
-}
-
-/// Takes nothing from the host and sends it nothing.
-struct Between {
-    _ends: (Receiver<Item>, Sender<Item>),
-}
-
-impl Actor for Between {
-    fn step(&mut self) -> Result<Step, Refused> {
-        Ok(Step::Retry)
-    }
 }
 
 /// Not one death is mended, and no drain waited for.
@@ -374,7 +346,6 @@ pub(crate) fn between_hosts() -> Result<Topology, TopologyError> {
         .drain_timeout(Duration::from_millis(20))
         .leftover(Leftover::Discard);
     let ends = host_around(&mut plan, 4);
-    plan.partition("between")
-        .actor("between", ends, |ends| Between { _ends: ends });
+    deaf_in(&mut plan.partition("between"), ends);
     plan.build()
 }

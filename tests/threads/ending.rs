@@ -8,7 +8,7 @@ use airssys_rt::prelude::*;
 use airssys_rt::{BusError, Cause, LaunchError, RunError, TopologyBuilder};
 
 use crate::common::{
-    Item, Seen, Sink, Source, assert_no_trace, await_that, bus_name, bus_path, join, patiently,
+    Item, Seen, assert_no_trace, await_that, bus_name, bus_path, join, patiently, sink, source,
     three_stages,
 };
 
@@ -32,11 +32,7 @@ fn a_receiver_that_is_done_ends_its_sender_and_what_it_left_is_counted() {
     let bus = bus_name("sated");
     let mut plan = Topology::builder(&bus);
     let (out, input) = plan.link::<Item>("items", 8);
-    plan.partition("source").actor("source", out, |out| Source {
-        out,
-        total: u64::MAX,
-        batch: 1,
-    });
+    source(&mut plan, out, u64::MAX, 1);
     plan.partition("sated")
         .actor("sated", input, |input| Sated { input, enough: 100 });
     let report = join(plan.build().unwrap().launch(Launch::Threads).unwrap()).unwrap();
@@ -126,11 +122,7 @@ fn hang(tag: &str, hang_after: Duration, asked_to_stop: bool) -> String {
     let mut plan = Topology::builder(&bus);
     plan.drain_timeout(Duration::from_millis(1));
     let (out, input) = plan.link::<Item>("items", 8);
-    plan.partition("source").actor("source", out, |out| Source {
-        out,
-        total: u64::MAX,
-        batch: 1,
-    });
+    source(&mut plan, out, u64::MAX, 1);
     let (of_actor, said) = (Arc::clone(&free), Arc::clone(&inside));
     plan.partition("stuck")
         .hang_after(hang_after)
@@ -221,12 +213,7 @@ pub(crate) fn falling_over(
             total: 20,
             falls: Arc::clone(&falls),
         });
-    plan.partition("sink")
-        .actor("sink", (input, durable("seen")), |(input, seen)| Sink {
-            input,
-            seen,
-            batch: 8,
-        });
+    sink(&mut plan, input, 8);
     plan
 }
 

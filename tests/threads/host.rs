@@ -6,12 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use airssys_rt::prelude::*;
-use airssys_rt::{HostError, HostReceiver, HostSender, RunError, Running, SendError};
+use airssys_rt::{HostError, Running, SendError};
 use rustix::event::{PollFd, PollFlags, poll};
 
+use crate::common::host::{host_around, receive_all, send_items};
 use crate::common::{
-    Item, Seen, assert_no_trace, await_that, bus_name, bus_path, host_around, join, patiently,
-    receive_all, relay, send_items, sink, source,
+    Item, Seen, assert_no_trace, await_that, bus_name, bus_path, join, patiently, relay, sink,
+    source,
 };
 
 type Ports = (HostSender<Item>, HostReceiver<Item>);
@@ -397,104 +398,6 @@ fn a_relay_that_falls_again_and_again_loses_nothing_of_the_hosts() {
     assert_no_trace(&bus);
 }
 
-/// Two threads that wait on a bus, one for room and one for a message, and what they were told.
-struct Waiting {
-    sender: thread::JoinHandle<SendError<Item>>,
-    receiver: thread::JoinHandle<u64>,
-}
-
-impl Waiting {
-    fn on(running: &Running) -> Self {
-        let (mut to, mut from) = ports(running);
-        send_items(&mut to, 0..4, 4);
-        let item = Item::new(4);
-        Self {
-            sender: thread::spawn(move || to.send(item).unwrap_err()),
-            receiver: thread::spawn(move || receive_all(&mut from).next),
-        }
-    }
-
-    fn are_told(self) {
-        patiently("the waiting threads", || {
-            let error = self.sender.join().unwrap();
-            assert!(matches!(error, SendError::Closed(_)), "{error:?}");
-            assert_eq!(self.receiver.join().unwrap(), 0);
-        });
-    }
-}
-
-#[test]
-fn whoever_waits_is_told_of_a_stop_a_drop_and_an_escalation() {
-    for drops in [false, true] {
-        let bus = bus_name(&format!("host-stop-{drops}"));
-        let mut plan = Topology::builder(&bus);
-        plan.drain_timeout(Duration::from_millis(20));
-        let open = Arc::new(AtomicBool::new(false));
-        let ends = host_around(&mut plan, 4);
-        plan.partition("gate")
-            .actor("gate", ends, move |(input, out)| Gated {
-                input,
-                out,
-                open: Arc::clone(&open),
-                enough: u64::MAX,
-            });
-        let running = plan.build().unwrap().launch(Launch::Threads).unwrap();
-        let waiting = Waiting::on(&running);
-        if drops {
-            patiently("the drop", move || drop(running));
-        } else {
-            running.stop();
-            assert_eq!(join(running).unwrap().links[0].depth(), 4);
-        }
-        waiting.are_told();
-        assert_no_trace(&bus);
-    }
-}
-
-/// Falls once it is told to.
-struct Doomed {
-    doom: Arc<AtomicBool>,
-}
-
-impl Actor for Doomed {
-    fn step(&mut self) -> Result<Step, Refused> {
-        assert!(!self.doom.load(Ordering::SeqCst), "a planned panic");
-        Ok(Step::Retry)
-    }
-}
-
-#[test]
-fn an_escalation_tells_the_hosts_threads_and_its_monitor_holds_nothing_back() {
-    let bus = bus_name("host-escalates");
-    let doom = Arc::new(AtomicBool::new(false));
-    let build = |leftover| {
-        let mut plan = Topology::builder(&bus);
-        plan.intensity(0, Duration::from_secs(1)).leftover(leftover);
-        let ends = host_around(&mut plan, 4);
-        let doom = Arc::clone(&doom);
-        plan.partition("doomed")
-            .actor("doomed", ends, move |_| Doomed {
-                doom: Arc::clone(&doom),
-            });
-        plan.build().unwrap()
-    };
-    let running = build(Leftover::Refuse).launch(Launch::Threads).unwrap();
-    let monitor = running.monitor();
-    let waiting = Waiting::on(&running);
-    doom.store(true, Ordering::SeqCst);
-    let error = join(running).unwrap_err();
-    assert!(matches!(error, RunError::Escalated { .. }), "{error}");
-    waiting.are_told();
-    assert!(bus_path(&bus).exists());
-
-    // The monitor lives, also that in the error's report; it is nobody whose death a start would wait for.
-    doom.store(false, Ordering::SeqCst);
-    let running = build(Leftover::Discard).launch(Launch::Threads).unwrap();
-    assert_eq!(monitor.links()[0].sent, 4);
-    drop(running);
-    assert_no_trace(&bus);
-}
-
 #[test]
 fn an_event_loop_waits_for_ports_by_their_descriptors() {
     const TOTAL: u64 = 500;
@@ -502,8 +405,10 @@ fn an_event_loop_waits_for_ports_by_their_descriptors() {
     let running = relayed(&bus, 2).launch(Launch::Threads).unwrap();
     let bells = || {
         let files = std::fs::read_dir(bus_path(&bus)).unwrap();
-        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name.ends_with(".bell")).count()
+        let paths = files.map(|file| file.unwrap().path());
+        paths
+            .filter(|path| path.extension().is_some_and(|kind| kind == "bell"))
+            .count()
     };
     let (mut to, mut from) = ports(&running);
     send_items(&mut to, 0..1, 1);

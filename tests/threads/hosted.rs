@@ -10,9 +10,10 @@ use std::time::Duration;
 use airssys_rt::prelude::*;
 use airssys_rt::{Hosted, Running, TopologyBuilder, Turned};
 
+use crate::common::host::{drive, host_around, receive_all, send_items};
 use crate::common::{
-    Item, PATIENCE, Seen, assert_no_trace, await_that, bus_name, drive, host_around, join,
-    patiently, receive_all, relay_in, send_items, sink, sink_in, source,
+    Item, PATIENCE, Seen, assert_no_trace, await_that, bus_name, join, patiently, relay_in, sink,
+    sink_in, source,
 };
 
 /// Source, relay and sink, of which the relay is hosted.
@@ -210,14 +211,14 @@ fn after_a_panic_in_a_turn_it_is_taken_again_and_nothing_is_lost_or_repeated() {
     let mut falls = 0;
     loop {
         let mut hosted = running.hosted("relay").unwrap();
-        match catch_unwind(AssertUnwindSafe(|| drive(&mut hosted, || true))) {
-            Ok(end) => break assert_eq!(end, Turned::Ended),
-            Err(_) => {
-                falls += 1;
-                // What fell is over; it says so rather than fall again.
-                assert_eq!(hosted.turn().unwrap(), Turned::Ended);
-            }
+        let lived = catch_unwind(AssertUnwindSafe(|| drive(&mut hosted, || true)));
+        if let Ok(end) = lived {
+            assert_eq!(end, Turned::Ended);
+            break;
         }
+        falls += 1;
+        // What fell is over; it says so rather than fall again.
+        assert_eq!(hosted.turn().unwrap(), Turned::Ended);
     }
     assert!(falls >= 40, "{falls}");
     join(running).unwrap();

@@ -8,6 +8,7 @@ mod common;
 
 mod ending;
 mod host;
+mod host_ends;
 mod hosted;
 mod local;
 mod memory;

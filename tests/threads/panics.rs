@@ -8,7 +8,7 @@ use std::time::Duration;
 use airssys_rt::prelude::*;
 use airssys_rt::{Cause, LaunchError};
 
-use crate::common::{Item, Seen, Sink, Source, assert_no_trace, bus_name, join};
+use crate::common::{Item, Seen, Source, assert_no_trace, bus_name, join, sink, source};
 
 /// Where a relay may fall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,12 +101,7 @@ fn fall_and_rise(point: Point, every: u64, falls: u64) {
     plan.intensity(1_000, Duration::from_secs(60));
     let (first_out, first_in) = plan.link::<Item>("first", 16);
     let (second_out, second_in) = plan.link::<Item>("second", 16);
-    plan.partition("source")
-        .actor("source", first_out, |out| Source {
-            out,
-            total: TOTAL,
-            batch: 3,
-        });
+    source(&mut plan, first_out, TOTAL, 3);
     plan.partition("clumsy").actor(
         "clumsy",
         (first_in, second_out, durable("seen")),
@@ -120,12 +115,7 @@ fn fall_and_rise(point: Point, every: u64, falls: u64) {
             }
         },
     );
-    plan.partition("sink")
-        .actor("sink", (second_in, durable("seen")), |(input, seen)| Sink {
-            input,
-            seen,
-            batch: 16,
-        });
+    sink(&mut plan, second_in, 16);
     let running = plan.build().unwrap().launch(Launch::Threads).unwrap();
     let monitor = running.monitor();
     let report = join(running).unwrap();
@@ -240,12 +230,7 @@ fn in_the_first_lifes_factory_is_a_failed_launch() {
     let bus = bus_name("fall-launch");
     let mut plan = Topology::builder(&bus);
     let (out, input) = plan.link::<Item>("items", 16);
-    plan.partition("sink")
-        .actor("sink", (input, durable("seen")), |(input, seen)| Sink {
-            input,
-            seen,
-            batch: 1,
-        });
+    sink(&mut plan, input, 1);
     plan.partition("clumsy")
         .actor("clumsy", out, |_| -> Source {
             panic!("no such file: prices.csv");

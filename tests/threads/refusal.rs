@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use airssys_rt::prelude::*;
 use airssys_rt::{RunError, TrySendError};
 
-use crate::common::{Item, Seen, Source, assert_no_trace, await_that, bus_name, bus_path, join};
+use crate::common::{Item, Seen, assert_no_trace, await_that, bus_name, bus_path, join, source};
 
 /// What the test and its actors share.
 #[derive(Default)]
@@ -100,12 +100,7 @@ fn a_refused_step_leaves_nothing(manner: Manner) {
     let (first_out, first_in) = plan.link::<Item>("first", 64);
     // The second try of a step finds one slot free: the first of its two sends goes through, and has to be undone.
     let (second_out, second_in) = plan.link::<Item>("second", 4);
-    plan.partition("source")
-        .actor("source", first_out, |out| Source {
-            out,
-            total: TOTAL,
-            batch: 10,
-        });
+    source(&mut plan, first_out, TOTAL, 10);
     let of_doubler = Arc::clone(&shared);
     plan.partition("doubler").actor(
         "doubler",
@@ -211,12 +206,7 @@ fn a_tried_send_or_claim_leaves_the_step_alone() {
         let mut plan = Topology::builder(&bus);
         let (first_out, first_in) = plan.link::<Item>("first", 16);
         let (second_out, second_in) = plan.link::<Item>("second", 2);
-        plan.partition("source")
-            .actor("source", first_out, |out| Source {
-                out,
-                total: 100,
-                batch: 1,
-            });
+        source(&mut plan, first_out, 100, 1);
         plan.partition("lossy").actor(
             "lossy",
             (first_in, second_out, durable("dropped")),
@@ -285,12 +275,7 @@ fn retry_leaves_nothing() {
     let mut plan = Topology::builder(&bus);
     let (first_out, first_in) = plan.link::<Item>("first", 4);
     let (second_out, second_in) = plan.link::<Item>("second", 4);
-    plan.partition("source")
-        .actor("source", first_out, |out| Source {
-            out,
-            total: 200,
-            batch: 2,
-        });
+    source(&mut plan, first_out, 200, 2);
     let of_hesitant = Arc::clone(&shared);
     plan.partition("hesitant").actor(
         "hesitant",
@@ -361,12 +346,7 @@ fn a_step_that_sends_more_than_its_link_holds_names_the_link() {
         let mut plan = Topology::builder(&bus);
         let (out, input) = plan.link::<Item>("items", capacity);
         gated(&mut plan, input);
-        plan.partition("source")
-            .actor("source", out, move |out| Source {
-                out,
-                total: 100,
-                batch,
-            });
+        source(&mut plan, out, 100, batch);
         let why = give_up(&bus, plan);
         let expected = format!(
             "partition `source`: actor `source`: link `items`: one step sends more than the link's capacity of {capacity} \

@@ -2,7 +2,9 @@
 
 use airssys_rt::prelude::*;
 
-use crate::common::{Item, Seen, Sink, Source, assert_no_trace, bus_name, join, three_stages};
+use crate::common::{
+    Item, Seen, Sink, Source, assert_no_trace, bus_name, join, sink, source, three_stages,
+};
 
 /// Runs three stages and checks what remains of them.
 fn run_three_stages(tag: &str, capacity: u64, total: u64, batch: u64) {
@@ -28,17 +30,8 @@ fn two_actors_in_two_partitions() {
     let bus = bus_name("two");
     let mut plan = Topology::builder(&bus);
     let (out, input) = plan.link::<Item>("items", 64);
-    plan.partition("source").actor("source", out, |out| Source {
-        out,
-        total: 10_000,
-        batch: 1,
-    });
-    plan.partition("sink")
-        .actor("sink", (input, durable("seen")), |(input, seen)| Sink {
-            input,
-            seen,
-            batch: 64,
-        });
+    source(&mut plan, out, 10_000, 1);
+    sink(&mut plan, input, 64);
     let running = plan.build().unwrap().launch(Launch::Threads).unwrap();
     let monitor = running.monitor();
     join(running).unwrap();
@@ -277,12 +270,7 @@ fn twelve_partitions_get_on_wherever_they_have_to_share_cores() {
     let bus = bus_name("twelve");
     let mut plan = Topology::builder(&bus);
     let (first_out, mut last_in) = plan.link::<Item>("link-0", 16);
-    plan.partition("source")
-        .actor("source", first_out, |out| Source {
-            out,
-            total: 3_000,
-            batch: 4,
-        });
+    source(&mut plan, first_out, 3_000, 4);
     for stage in 1..=10 {
         let (out, input) = plan.link::<Item>(format!("link-{stage}"), 16);
         let ends = (std::mem::replace(&mut last_in, input), out);
@@ -292,12 +280,7 @@ fn twelve_partitions_get_on_wherever_they_have_to_share_cores() {
             |(input, out)| Lane { input, out },
         );
     }
-    plan.partition("sink")
-        .actor("sink", (last_in, durable("seen")), |(input, seen)| Sink {
-            input,
-            seen,
-            batch: 16,
-        });
+    sink(&mut plan, last_in, 16);
     let running = plan.build().unwrap().launch(Launch::Threads).unwrap();
     let monitor = running.monitor();
     assert_eq!(running.partitions().len(), 12);

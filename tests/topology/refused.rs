@@ -42,7 +42,7 @@ impl Message for by_hand::Wide {
 }
 
 /// The error of a topology with one good partition and whatever `declare` adds.
-fn refused(declare: impl FnOnce(&mut TopologyBuilder)) -> TopologyError {
+pub(crate) fn refused(declare: impl FnOnce(&mut TopologyBuilder)) -> TopologyError {
     let mut plan = Topology::builder("quotes");
     plan.partition("base").actor("base", (), |()| Nothing);
     declare(&mut plan);
@@ -66,7 +66,7 @@ fn refused_cell<S: Message>(name: &str) -> TopologyError {
 }
 
 #[track_caller]
-fn says(error: &TopologyError, text: &str) {
+pub(crate) fn says(error: &TopologyError, text: &str) {
     assert_eq!(error.to_string(), text);
 }
 
