@@ -9,7 +9,7 @@
 //! | file | concern |
 //! |---|---|
 //! | `part` | what a part of the report is given, and what it gives |
-//! | `waiting`, `idle`, `stall` | one part each |
+//! | `waiting`, `idle`, `stall`, `wake` | one part each |
 //! | `ring` | the topology of the first two: partitions in a ring, with a ball or without |
 //! | `carry` | a histogram's way out of a partition |
 //! | `usage` | the CPU that a bus uses, by who uses it |
@@ -30,6 +30,7 @@ mod ring;
 mod stall;
 mod usage;
 mod waiting;
+mod wake;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -66,16 +67,19 @@ enum Which {
     Idle,
     /// What a launch does to the hot threads of a large process
     Stall,
+    /// A Tokio task that waits for a partition: its wake-ups, and what they cost the partition
+    Wake,
 }
 
 impl Which {
-    const ALL: [Self; 3] = [Self::Waiting, Self::Idle, Self::Stall];
+    const ALL: [Self; 4] = [Self::Waiting, Self::Idle, Self::Stall, Self::Wake];
 
     fn kind(self) -> Kind {
         match self {
             Self::Waiting => waiting::KIND,
             Self::Idle => idle::KIND,
             Self::Stall => stall::KIND,
+            Self::Wake => wake::KIND,
         }
     }
 }

@@ -68,6 +68,9 @@ struct Arguments {
     /// How often the test kills the pricer
     #[arg(long, default_value_t = 3)]
     kills: u32,
+    /// The bus's name: two runs at once need two
+    #[arg(long, default_value = "embed")]
+    bus: String,
     /// The CPU that the pricer is pinned to; by default the last one that may be used
     #[arg(long)]
     core: Option<usize>,
@@ -90,7 +93,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let topology = || pricer::topology(arguments.cpu(), arguments.kills);
+    let topology = || pricer::topology(&arguments.bus, arguments.cpu(), arguments.kills);
     airssys_rt::enter(topology)?; // in the pricer's process: runs it and never returns
 
     let running = topology()?.launch(Launch::Processes)?;

@@ -84,8 +84,13 @@ impl Actor for Pricer {
 }
 
 /// The pricer on its CPU, its three links, and the launching program at the other ends.
-pub(crate) fn topology(cpu: Option<usize>, kills: u32) -> Result<Topology, TopologyError> {
+pub(crate) fn topology(
+    bus: &str,
+    cpu: Option<usize>,
+    kills: u32,
+) -> Result<Topology, TopologyError> {
     let mut plan = Topology::builder("embed");
+    plan.bus(bus);
     plan.leftover(Leftover::Discard); // of a run that was killed
     plan.intensity(10 + kills, Duration::from_secs(10));
     let (tick_out, tick_in) = plan.link::<Tick>("ticks", 1024);
