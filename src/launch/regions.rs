@@ -45,7 +45,7 @@ fn on_core<T: Send>(core: usize, make: impl Fn() -> T + Send + Sync) -> T {
                 make()
             });
         match pinned.map(thread::ScopedJoinHandle::join) {
-            Ok(Ok(made)) => made,
+            Ok(Ok(done)) => done,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             Err(_) => make(),
         }

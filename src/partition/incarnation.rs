@@ -12,9 +12,9 @@ use airssys_ringbuf::region::{LockError, OpenError};
 use airssys_ringbuf::step::StepError;
 
 use crate::exit;
-use crate::host::{MemoryError, PinError};
 use crate::host::cores::pin_current_thread;
 use crate::host::process::process_start_time;
+use crate::host::{MemoryError, PinError};
 use crate::local::LocalRings;
 use crate::partition::bells::{BellError, Waiting};
 use crate::partition::pages;
@@ -61,7 +61,7 @@ pub(crate) enum PartitionError {
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(transparent)]
-    Memory(#[from] MemoryError),
+    Memory(Box<MemoryError>),
     #[error(transparent)]
     Port(#[from] PortError),
     #[error("actor `{actor}`: {source}")]
@@ -77,6 +77,12 @@ impl From<BellError> for PartitionError {
     }
 }
 
+impl From<MemoryError> for PartitionError {
+    fn from(error: MemoryError) -> Self {
+        Self::Memory(Box::new(error))
+    }
+}
+
 impl PartitionError {
     pub(super) fn step(actor: &str, source: StepError) -> Self {
         Self::Step {
@@ -89,11 +95,9 @@ impl PartitionError {
     pub(crate) fn exit_code(&self) -> i32 {
         match self {
             Self::Pin(_) => exit::CORE,
-            Self::Region(_)
-            | Self::Range(_)
-            | Self::Lock(_)
-            | Self::Memory(_)
-            | Self::Port(_) => exit::REGION,
+            Self::Region(_) | Self::Range(_) | Self::Lock(_) | Self::Memory(_) | Self::Port(_) => {
+                exit::REGION
+            }
             Self::Step { .. } => exit::STEP,
         }
     }

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `part` | what a part of the report is given, and what it gives |
 //! | `waiting`, `idle`, `stall` | one part each |
+//! | `first`, `memory` | another: its topology, and its tables |
 //! | `ring` | the topology of the first two: partitions in a ring, with a ball or without |
 //! | `carry` | a histogram's way out of a partition |
 //! | `usage` | the CPU that a bus uses, by who uses it |
@@ -23,8 +24,10 @@
 #![allow(clippy::print_stdout, reason = "a command that prints its report")]
 
 mod carry;
+mod first;
 mod hot;
 mod idle;
+mod memory;
 mod part;
 mod ring;
 mod stall;
@@ -66,16 +69,19 @@ enum Which {
     Idle,
     /// What a launch does to the hot threads of a large process
     Stall,
+    /// The first 1,000 messages of a life, with and without locked memory, huge pages, warm-up steps
+    First,
 }
 
 impl Which {
-    const ALL: [Self; 3] = [Self::Waiting, Self::Idle, Self::Stall];
+    const ALL: [Self; 4] = [Self::Waiting, Self::Idle, Self::Stall, Self::First];
 
     fn kind(self) -> Kind {
         match self {
             Self::Waiting => waiting::KIND,
             Self::Idle => idle::KIND,
             Self::Stall => stall::KIND,
+            Self::First => memory::KIND,
         }
     }
 }
