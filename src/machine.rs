@@ -24,6 +24,10 @@ use crate::topology::{Topology, validate};
 
 pub(crate) use found::report as found_report;
 
+const NOT_WANTED: &str = "not asked for";
+const OWN_MEMORY: &str = "memory of this process alone";
+const TOO_SMALL: &str = "smaller than one";
+
 /// Whether something is had of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Had {
@@ -154,19 +158,22 @@ impl Topology {
     pub fn check(&self, launch: Launch) -> Result<MachinePlan, LaunchError> {
         let plan = self.plan();
         validate::launch(plan, launch)?;
+        if launch != Launch::Inline {
+            check(plan, launch)?;
+        }
         let root = BusDirectory::usual_path(&plan.bus);
-        let cores = HostCores::of_this_thread()?;
-        let map = check_core_map(plan, &cores)?;
+        let directory = existing(&root);
         let bill = MemoryBill::of(plan);
-        check_memory(&plan.bus, bill.total, &root)?;
+        let huge = predict::huge_pages(plan, launch, &bill, directory);
+        if launch != Launch::Inline {
+            require_huge(plan, &bill, &huge)?;
+        }
         let locks = predict::locks(plan, launch, &bill);
-        require_locked(plan, &bill, &locks)?;
-        let huge = predict::huge_pages(plan, &bill, existing(&root));
-        require_huge(plan, &bill, &huge)?;
+        let cores = HostCores::of_this_thread()?;
         Ok(MachinePlan {
             memory: predict::report(plan, &bill, locks, huge),
             needed: bill.total,
-            shm_free: free_bytes(existing(&root)).ok().flatten(),
+            shm_free: free_bytes(directory).ok().flatten(),
             cgroup_free: Cgroups::of_this_process()
                 .memory_room()
                 .map(|room| room.free),
@@ -174,7 +181,7 @@ impl Topology {
             cpus_allowed: cores.allowed.to_string(),
             cpus_isolated: cores.isolated.to_string(),
             nodes: nodes(),
-            cores: map,
+            cores: CoreMap::of(plan),
         })
     }
 }
@@ -201,7 +208,7 @@ fn require_locked(plan: &Plan, bill: &MemoryBill, locks: &[Had]) -> Result<(), M
                 region,
                 needed,
                 limit: lock_limit(),
-                source: std::io::ErrorKind::OutOfMemory.into(),
+                source: rustix::io::Errno::NOMEM.into(),
             })
         }
         Some(_) | None => Ok(()),

@@ -44,7 +44,7 @@ fn on_core<T: Send>(core: usize, work: impl Fn() -> T + Send + Sync) -> T {
                 work()
             });
         match pinned.map(thread::ScopedJoinHandle::join) {
-            Ok(Ok(made)) => made,
+            Ok(Ok(done)) => done,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             Err(_) => work(),
         }

@@ -3,7 +3,7 @@
 use airssys_ringbuf::pulse::{Locked, Pages, PulseView};
 use airssys_ringbuf::region::Region;
 
-use super::{Had, MemoryReport, RegionMemory, huge_part};
+use super::{Had, MemoryReport, NOT_WANTED, OWN_MEMORY, RegionMemory, TOO_SMALL, huge_part};
 use crate::host::pages::{lock_limit, try_huge_page};
 use crate::partition::view::{BusView, pulse};
 use crate::topology::bill::Bytes;
@@ -26,9 +26,9 @@ fn of(plan: &Plan, region: &Region) -> RegionMemory {
         .map(|pulse| pulse.pages());
     let pages = said.unwrap_or_default();
     let (locked, huge) = if region.file().is_some() {
-        (locked(pages.locked, bytes), huge(plan, region, pages))
+        (locked(plan, pages.locked, bytes), huge(plan, region, pages))
     } else {
-        let heap = Had::No("memory of this process alone".to_owned());
+        let heap = Had::No(OWN_MEMORY.to_owned());
         (heap.clone(), heap)
     };
     RegionMemory {
@@ -41,9 +41,10 @@ fn of(plan: &Plan, region: &Region) -> RegionMemory {
     }
 }
 
-fn locked(said: Locked, bytes: u64) -> Had {
+fn locked(plan: &Plan, said: Locked, bytes: u64) -> Had {
     match said {
         Locked::Yes => Had::Yes,
+        Locked::Untried if plan.lock_memory == Want::No => Had::No(NOT_WANTED.to_owned()),
         Locked::Untried => Had::No("nobody has tried".to_owned()),
         Locked::Refused(errno) => {
             let error = std::io::Error::from_raw_os_error(errno);
@@ -59,10 +60,10 @@ fn locked(said: Locked, bytes: u64) -> Had {
 fn huge(plan: &Plan, region: &Region, said: Pages) -> Had {
     let possible = huge_part(region.memory().len() as u64);
     if plan.huge_pages == Want::No {
-        return Had::No("not asked for".to_owned());
+        return Had::No(NOT_WANTED.to_owned());
     }
     if possible == 0 {
-        return Had::No("smaller than one".to_owned());
+        return Had::No(TOO_SMALL.to_owned());
     }
     if said.huge_bytes == possible {
         return Had::Yes;

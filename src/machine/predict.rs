@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-use super::{Had, MemoryReport, RegionMemory, huge_part};
+use super::{Had, MemoryReport, NOT_WANTED, OWN_MEMORY, RegionMemory, TOO_SMALL, huge_part};
 use crate::host::pages::{lock_limit, locked_bytes, node_of, nodes, try_huge_page};
 use crate::mode::Launch;
 use crate::topology::bill::{Bytes, MemoryBill};
 use crate::topology::model::{Plan, Want};
-
-const NOT_WANTED: &str = "not asked for";
 
 /// Whether each region of the bill could be locked by whoever would own it: a process of its own, with all of the limit, or
 /// this one, which owns several.
@@ -22,7 +20,7 @@ pub(super) fn locks(plan: &Plan, launch: Launch, bill: &MemoryBill) -> Vec<Had> 
                 return Had::No(NOT_WANTED.to_owned());
             }
             if launch == Launch::Inline {
-                return Had::No("memory of this process alone".to_owned());
+                return Had::No(OWN_MEMORY.to_owned());
             }
             let partition = plan.partitions.get(party);
             let alone =
@@ -45,7 +43,12 @@ pub(super) fn locks(plan: &Plan, launch: Launch, bill: &MemoryBill) -> Vec<Had> 
 }
 
 /// Whether each region of the bill could lie in huge pages of the file system of `directory`.
-pub(super) fn huge_pages(plan: &Plan, bill: &MemoryBill, directory: &Path) -> Vec<Had> {
+pub(super) fn huge_pages(
+    plan: &Plan,
+    launch: Launch,
+    bill: &MemoryBill,
+    directory: &Path,
+) -> Vec<Had> {
     let mut tried = None;
     let regions = bill.regions.iter();
     regions
@@ -53,8 +56,11 @@ pub(super) fn huge_pages(plan: &Plan, bill: &MemoryBill, directory: &Path) -> Ve
             if plan.huge_pages == Want::No {
                 return Had::No(NOT_WANTED.to_owned());
             }
+            if launch == Launch::Inline {
+                return Had::No(OWN_MEMORY.to_owned());
+            }
             if huge_part(*bytes) == 0 {
-                return Had::No("smaller than one".to_owned());
+                return Had::No(TOO_SMALL.to_owned());
             }
             match tried.get_or_insert_with(|| try_huge_page(directory)) {
                 Ok(()) => Had::Yes,

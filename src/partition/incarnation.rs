@@ -61,7 +61,7 @@ pub(crate) enum PartitionError {
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(transparent)]
-    Memory(#[from] MemoryError),
+    Memory(Box<MemoryError>),
     #[error(transparent)]
     Port(#[from] PortError),
     #[error("actor `{actor}`: {source}")]
@@ -74,6 +74,12 @@ impl From<BellError> for PartitionError {
             BellError::Region(error) => Self::Region(error),
             BellError::Range(error) => Self::Range(error),
         }
+    }
+}
+
+impl From<MemoryError> for PartitionError {
+    fn from(error: MemoryError) -> Self {
+        Self::Memory(Box::new(error))
     }
 }
 

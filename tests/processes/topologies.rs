@@ -12,7 +12,7 @@ use rustix::thread::CpuSet;
 
 use crate::CASE;
 use crate::common::host::{deaf_in, host_around};
-use crate::common::{Item, bus_name, relay, relay_in, sink, source, three_stages};
+use crate::common::{Item, Source, bus_name, relay, relay_in, sink, source, three_stages};
 
 type Build = fn() -> Result<Topology, TopologyError>;
 
@@ -95,7 +95,7 @@ pub(crate) fn pinned_to(core: usize) -> Result<Topology, TopologyError> {
             total: u64::MAX,
             batch: 4,
         });
-    sink(&mut plan, input);
+    sink(&mut plan, input, 64);
     plan.build()
 }
 

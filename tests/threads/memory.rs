@@ -106,8 +106,14 @@ fn what_is_not_asked_for_is_not_had() {
 #[test]
 fn heap_memory_is_neither_locked_nor_huge() {
     let topology = large("heap");
+    let predicted = topology.check(Launch::Inline).unwrap();
     let bus = topology.inline(0).unwrap();
-    for region in bus.memory().regions {
+    for region in bus
+        .memory()
+        .regions
+        .into_iter()
+        .chain(predicted.memory.regions)
+    {
         let heap = Had::No("memory of this process alone".to_owned());
         assert_eq!((region.locked, region.huge), (heap.clone(), heap));
     }

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `part` | what a part of the report is given, and what it gives |
 //! | `waiting`, `idle`, `stall`, `wake` | one part each |
+//! | `first`, `memory` | another: its topology, and its tables |
 //! | `ring` | the topology of the first two: partitions in a ring, with a ball or without |
 //! | `carry` | a histogram's way out of a partition |
 //! | `usage` | the CPU that a bus uses, by who uses it |
@@ -23,8 +24,10 @@
 #![allow(clippy::print_stdout, reason = "a command that prints its report")]
 
 mod carry;
+mod first;
 mod hot;
 mod idle;
+mod memory;
 mod part;
 mod ring;
 mod stall;
@@ -69,10 +72,18 @@ enum Which {
     Stall,
     /// A Tokio task that waits for a partition: its wake-ups, and what they cost the partition
     Wake,
+    /// The first 1,000 messages of a life, with and without locked memory, huge pages, warm-up steps
+    First,
 }
 
 impl Which {
-    const ALL: [Self; 4] = [Self::Waiting, Self::Idle, Self::Stall, Self::Wake];
+    const ALL: [Self; 5] = [
+        Self::Waiting,
+        Self::Idle,
+        Self::Stall,
+        Self::Wake,
+        Self::First,
+    ];
 
     fn kind(self) -> Kind {
         match self {
@@ -80,6 +91,7 @@ impl Which {
             Self::Idle => idle::KIND,
             Self::Stall => stall::KIND,
             Self::Wake => wake::KIND,
+            Self::First => memory::KIND,
         }
     }
 }
