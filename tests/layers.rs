@@ -193,13 +193,26 @@ fn no_package_knows_a_higher_one() {
     for (src, higher) in [
         (
             "ringbuf/src/",
-            &["airssys_rt", "airssys_osl", "airssys_campaign"][..],
+            &[
+                "airssys_rt",
+                "airssys_osl",
+                "airssys_campaign",
+                "airssys_tokio",
+            ][..],
         ),
         (
             "crates/airssys-osl/src/",
-            &["airssys_rt", "airssys_ringbuf", "airssys_campaign"][..],
+            &[
+                "airssys_rt",
+                "airssys_ringbuf",
+                "airssys_campaign",
+                "airssys_tokio",
+            ][..],
         ),
-        ("src/", &["airssys_campaign", "airssys_bench"][..]),
+        (
+            "src/",
+            &["airssys_campaign", "airssys_bench", "airssys_tokio"][..],
+        ),
     ] {
         let names = |line: &str, package: &&str| {
             let mut places = line.match_indices(*package);

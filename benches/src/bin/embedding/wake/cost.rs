@@ -22,7 +22,11 @@ use crate::wake::stamper::Place;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-const ROUND: u64 = 1 << 15;
+/// Short, so that most rounds are over before anybody else gets the CPU.
+const ROUND: u64 = 1 << 12;
+
+/// Messages before each round that aren't timed.
+const BEFORE: u64 = ROUND / 2;
 
 /// Messages in a step.
 const BATCHES: [u64; 2] = [1, 64];
@@ -113,8 +117,16 @@ impl Pair {
 
     /// Nanoseconds a message, over one round.
     fn round(&mut self) -> std::result::Result<f64, Failure> {
+        self.send(BEFORE)?;
         let began = Instant::now();
-        for _ in 0..ROUND / self.batch {
+        self.send(ROUND)?;
+        let elapsed = began.elapsed();
+        self.empty()?;
+        Ok(elapsed.as_nanos() as f64 / ROUND as f64)
+    }
+
+    fn send(&mut self, messages: u64) -> std::result::Result<(), Failure> {
+        for _ in 0..messages / self.batch {
             let turned = self.source.turn()?;
             if turned != Turned::Busy {
                 return Err(
@@ -122,9 +134,7 @@ impl Pair {
                 );
             }
         }
-        let elapsed = began.elapsed();
-        self.empty()?;
-        Ok(elapsed.as_nanos() as f64 / ROUND as f64)
+        Ok(())
     }
 
     fn empty(&mut self) -> std::result::Result<(), Failure> {
@@ -170,7 +180,7 @@ pub(super) fn measure(settings: &Settings) -> Result<Part> {
 }
 
 fn measure_here(settings: &Settings) -> std::result::Result<Part, Failure> {
-    let rounds = if settings.short { 11 } else { 101 };
+    let rounds = if settings.short { 50 } else { 500 };
     let mut text = format!(
         "What a message costs a sender whose peer spins, and one whose peer is a host port that could sleep in an event loop \
          and is awake: nanoseconds, medians of {rounds} rounds of {ROUND} messages, in turn, by a partition that this thread \
@@ -181,9 +191,12 @@ fn measure_here(settings: &Settings) -> std::result::Result<Part, Failure> {
     for batch in BATCHES {
         let (mut spin, mut port) = (Pair::new(batch, false)?, Pair::new(batch, true)?);
         let mut measured = [Vec::new(), Vec::new()];
-        for _ in 0..rounds {
-            measured[0].push(spin.round()?);
-            measured[1].push(port.round()?);
+        for round in 0..rounds {
+            // In turn, too: what goes before leaves its traces.
+            for index in [round % 2, (round + 1) % 2] {
+                let pair = if index == 0 { &mut spin } else { &mut port };
+                measured[index].push(pair.round()?);
+            }
         }
         let [spin_ns, port_ns] = measured.map(|rounds| median(&rounds));
         let more_ns = port_ns - spin_ns;
