@@ -135,13 +135,23 @@ fn no_layer_of_the_ring_knows_a_higher_one() {
 const RT_FORBIDDEN: [(&[&str], &[&str]); 3] = [
     (
         &["actor", "exit", "host", "topology", "bus"],
-        &["enter", "launch", "machine", "monitor", "running", "supervisor"],
+        &[
+            "enter",
+            "launch",
+            "machine",
+            "monitor",
+            "running",
+            "supervisor",
+        ],
     ),
     (
         &["partition", "enter"],
         &["launch", "machine", "monitor", "running", "supervisor"],
     ),
-    (&["supervisor"], &["launch", "machine", "monitor", "running"]),
+    (
+        &["supervisor"],
+        &["launch", "machine", "monitor", "running"],
+    ),
 ];
 
 #[test]

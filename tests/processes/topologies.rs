@@ -15,7 +15,16 @@ use crate::common::{Item, Sink, Source, bus_name, three_stages};
 type Build = fn() -> Result<Topology, TopologyError>;
 
 pub(crate) const ENTERED: &[Build] = &[
-    two_stages, finite, traffic, faulty, hopeless, hanging, oversized, differing, parent, stubborn,
+    two_stages,
+    finite,
+    traffic,
+    faulty,
+    hopeless,
+    hanging,
+    oversized,
+    differing,
+    parent,
+    stubborn,
     crate::memory::large,
 ];
 
