@@ -130,10 +130,12 @@ fn leaves_no_trace(mut work: impl FnMut()) {
     }));
     // With its `signal` feature, which somebody in this build may have asked for, Tokio keeps a pair of sockets from a
     // process's first runtime on. Whoever has the feature has a runtime, too.
-    tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()
-        .unwrap();
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        drop(builder.enable_io().build().unwrap());
+    };
+    // No runtime may be dropped inside of another.
+    thread::spawn(runtime).join().unwrap();
     let before = Snapshot::take();
     for _ in 0..2 {
         work();

@@ -267,8 +267,7 @@ fn a_port_that_was_dropped_goes_on_where_it_was_on_whatever_thread() {
         });
     }
     assert_eq!(seen, Seen::of(200));
-    let mut to = running.sender::<Item>("first").unwrap();
-    to.close().unwrap();
+    running.sender::<Item>("first").unwrap().close().unwrap();
     let mut closed = running.sender::<Item>("first").unwrap();
     assert!(closed.is_closed());
     assert!(matches!(

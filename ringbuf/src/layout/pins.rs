@@ -47,7 +47,7 @@ fn pulse() {
         ],
         [16, 17, 18, 19, 20, 21]
     );
-    assert_eq!([LOCKED, HUGE_BYTES], [21, 22]);
+    assert_eq!([LOCKED, HUGE_BYTES], [22, 23]);
     assert_eq!(PARKED, 32);
     let section = pulse_section();
     assert_eq!((section.len, section.align), (384, 128));
@@ -55,7 +55,7 @@ fn pulse() {
     let of_port = port_pulse_section("ticks");
     assert_eq!(
         (of_port.kind, of_port.name.as_str()),
-        (SectionKind::Pulse, "ticks")
+        (SectionKind::Pulse, "port/ticks")
     );
     assert_eq!((of_port.len, of_port.align), (section.len, section.align));
 }

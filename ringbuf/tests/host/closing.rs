@@ -69,6 +69,7 @@ fn nobody_sleeps_on_a_full_link_that_is_closed() {
         assert_eq!(tx.send_slice(&[1, 2]).unwrap(), 2);
         assert!(!tx.has_room());
         tx.close().unwrap();
+        drop(tx);
         assert!(bus.sender().has_room());
         assert_eq!(bus.echo().receive(), [1, 2]);
     });
