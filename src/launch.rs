@@ -5,6 +5,7 @@
 
 mod regions;
 
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 
@@ -208,7 +209,7 @@ struct Started {
     monitor: Monitor,
     side: HostSide,
     supervisor: thread::JoinHandle<Outcome>,
-    ended: std::os::unix::net::UnixStream,
+    ended: UnixStream,
 }
 
 impl Started {
@@ -249,9 +250,8 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
         barrier: Barrier::of_this_machine(),
     };
     let side = HostSide::of_bus(plan, &place, waiting)?;
-    if !bus.is_resumed() {
-        regions::make_huge(plan, &side.view)?;
-    }
+    // Of a resumed bus, too: what it was made with was another start's wish, or was cut short.
+    regions::make_huge(plan, &side.view)?;
     take_host_pages(plan, &side.view)?;
     let names = plan
         .partitions
@@ -261,8 +261,7 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
     let (commands, requests) = control();
     // Not the runtime's own channel: a launch may come from inside of another runtime.
     let (send_started, started) = std::sync::mpsc::channel();
-    let (ended, send_ended) =
-        std::os::unix::net::UnixStream::pair().map_err(io("a socket pair"))?;
+    let (ended, send_ended) = UnixStream::pair().map_err(io("a socket pair"))?;
     let charge = Charge {
         plan: Arc::clone(plan),
         mode,
@@ -274,45 +273,13 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
         started: send_started,
         commands: requests,
     };
-    let (send_setup, setup) = std::sync::mpsc::channel();
-    let supervisor = thread::Builder::new()
-        .name("airssys-super".to_owned())
-        .spawn(move || {
-            let outcome = supervise(charge, &send_setup);
-            // The end of the stream is what `join` waits for.
-            drop(send_ended);
-            outcome
-        })
-        .map_err(io("a thread for the supervisor"))?;
-    let failed = |why: String| LaunchError::Supervisor {
-        topology: plan.name.clone(),
-        why,
-    };
-    if let Ok(Err(why)) = setup.recv() {
-        let _ = supervisor.join();
-        return Err(failed(why));
-    }
-    match started.recv() {
-        Ok(Ok(())) => {}
-        Ok(Err(StartFailure { partition, cause })) => {
-            let _ = supervisor.join();
-            return Err(LaunchError::Start {
-                topology: plan.name.clone(),
-                partition,
-                cause,
-            });
-        }
-        Err(_) => {
-            let _ = supervisor.join();
-            return Err(failed(
-                "it ended before the partitions were started".to_owned(),
-            ));
-        }
-    }
+    // Not the host's own view, whose lock says that it lives: a monitor may be kept for long. Before anything runs: from then on
+    // nothing may fail here.
+    let view = BusView::open(bus.path(), plan, Party::Observer, boot_id)?;
+    let supervisor = run_supervisor(charge, &started, send_ended)?;
     let monitor = Monitor {
         plan: Arc::clone(plan),
-        // Not the host's own view, whose lock says that it lives: a monitor may be kept for long.
-        view: BusView::open(bus.path(), plan, Party::Observer, boot_id)?,
+        view,
         status,
         commands,
     };
@@ -322,6 +289,54 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
         supervisor,
         ended,
     })
+}
+
+/// Starts the supervisor's thread, and waits until every partition runs.
+fn run_supervisor(
+    charge: Charge,
+    started: &std::sync::mpsc::Receiver<Result<(), StartFailure>>,
+    send_ended: UnixStream,
+) -> Result<thread::JoinHandle<Outcome>, LaunchError> {
+    let topology = charge.plan.name.clone();
+    let (send_setup, setup) = std::sync::mpsc::channel();
+    let supervisor = thread::Builder::new()
+        .name("airssys-super".to_owned())
+        .spawn(move || {
+            let outcome = supervise(charge, &send_setup);
+            // The end of the stream is what `join` waits for.
+            drop(send_ended);
+            outcome
+        })
+        .map_err(|source| LaunchError::Io {
+            topology: topology.clone(),
+            doing: "a thread for the supervisor",
+            source,
+        })?;
+    let failed = |why: String| LaunchError::Supervisor {
+        topology: topology.clone(),
+        why,
+    };
+    if let Ok(Err(why)) = setup.recv() {
+        let _ = supervisor.join();
+        return Err(failed(why));
+    }
+    match started.recv() {
+        Ok(Ok(())) => Ok(supervisor),
+        Ok(Err(StartFailure { partition, cause })) => {
+            let _ = supervisor.join();
+            Err(LaunchError::Start {
+                topology,
+                partition,
+                cause,
+            })
+        }
+        Err(_) => {
+            let _ = supervisor.join();
+            Err(failed(
+                "it ended before the partitions were started".to_owned(),
+            ))
+        }
+    }
 }
 
 /// The supervisor's thread.

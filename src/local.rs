@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
 use crate::actor::TrySendError;
-use crate::topology::model::Plan;
+use crate::topology::model::{ActorId, Plan};
 
 /// Makes the ring of a local link for one launch.
 #[derive(Clone)]
@@ -180,6 +180,18 @@ impl LocalEnd {
 pub(crate) struct LocalRings(pub(crate) Arc<[AnyLocal]>);
 
 impl LocalRings {
+    /// The actor has ended, maybe in an earlier run: its peers see its local links closed.
+    pub(crate) fn close(&self, plan: &Plan, actor: ActorId) {
+        for (local, ring) in plan.locals.iter().zip(&*self.0) {
+            if local.from == actor {
+                ring.end(true).close();
+            }
+            if local.to == actor {
+                ring.end(false).close();
+            }
+        }
+    }
+
     /// Makes those of the plan.
     pub(crate) fn of(plan: &Plan) -> Self {
         Self(plan.locals.iter().map(|local| local.make.make()).collect())

@@ -59,9 +59,12 @@ pub struct Memory {
 #[derive(Debug)]
 enum Owner {
     Heap(Layout),
-    /// What is unmapped at the end: the span, or a reservation of addresses in which it lies.
     Mapped {
         _map: MmapRaw,
+    },
+    /// The span lies in a reservation of addresses that is unmapped as one.
+    Reserved {
+        _reserved: pages::Reserved,
     },
 }
 
@@ -109,16 +112,23 @@ impl Memory {
                 "an empty file cannot be mapped as a region",
             ));
         }
-        let (base, map) = if len < HUGE_PAGE {
-            pages::map(file, len, access)?
+        let (base, owner) = if len < HUGE_PAGE {
+            let (base, map) = pages::map(file, len, access)?;
+            (base, Owner::Mapped { _map: map })
         } else {
-            pages::map_aligned(file, len, access)?
+            let (base, reserved) = pages::map_aligned(file, len, access)?;
+            (
+                base,
+                Owner::Reserved {
+                    _reserved: reserved,
+                },
+            )
         };
         Ok(Self {
             base,
             len,
             access,
-            owner: Owner::Mapped { _map: map },
+            owner,
         })
     }
 

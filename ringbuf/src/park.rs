@@ -113,12 +113,11 @@ pub(crate) fn arm<W: Word>(
 }
 
 /// The waker's half, after its barrier. `last` is the last sleep that this waker rang for; `ring` is told how the sleeper
-/// sleeps.
+/// sleeps, and says whether it could; if not, the next turn that shows something rings for the same sleep.
 #[inline]
-pub(crate) fn wake<W: Word>(parked: &W, last: &Cell<u64>, ring: impl FnOnce(u64)) {
+pub(crate) fn wake<W: Word>(parked: &W, last: &Cell<u64>, ring: impl FnOnce(u64) -> bool) {
     let seen = parked.load(Ordering::Acquire);
-    if seen & HOW != AWAKE && seen != last.get() {
+    if seen & HOW != AWAKE && seen != last.get() && ring(seen & HOW) {
         last.set(seen);
-        ring(seen & HOW);
     }
 }

@@ -80,7 +80,10 @@ impl Bus {
         let mut waker = self.waker(own, barrier);
         let peer = self.open(1 - own, Access::ReadOnly);
         let object = Arc::clone(object);
-        let notify = Box::new(move || object.notify());
+        let notify = Box::new(move || {
+            object.notify();
+            true
+        });
         waker
             .add_notified(&peer, pulse(&peer), 1 - own, notify)
             .unwrap();

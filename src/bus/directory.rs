@@ -7,6 +7,8 @@
 //!         topology             what was launched, as text
 //!         <partition>.region   one for each partition, held by its owner
 //!         supervisor.region
+//!         <link>.bell          a FIFO, once the link's host port has slept in an event loop
+//!         .supervisor.removed  supervisor.region, while the bus is being removed
 //! ```
 //!
 //! Whoever holds `lock` may create and remove everything else in the directory. The last thing that goes is the lock

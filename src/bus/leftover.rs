@@ -30,7 +30,7 @@ pub(crate) enum Fate {
 }
 
 /// What the name of a FIFO ends in that somebody outside of the bus is woken by.
-const BELL_SUFFIX: &str = ".bell";
+pub(crate) const BELL_SUFFIX: &str = ".bell";
 
 /// Partitions whose supervisor died are killed by the kernel at once, but the end of a process with much memory takes a
 /// while. Together with the interval: 2 s.

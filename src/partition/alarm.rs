@@ -18,8 +18,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
 use rustix::io::Errno;
 
-/// What the name of an alarm's FIFO ends in.
-pub(crate) const ALARM_SUFFIX: &str = ".bell";
+use crate::bus::leftover::BELL_SUFFIX;
 
 /// A number to add to an eventfd; to a FIFO it is eight bytes.
 const ONE: [u8; 8] = 1_u64.to_ne_bytes();
@@ -34,7 +33,7 @@ pub(crate) enum Alarm {
 impl Alarm {
     /// The alarm of the port of `link` on the bus in `directory`.
     pub(crate) fn in_bus(directory: &Path, link: &str) -> Self {
-        Self::Fifo(directory.join(format!("{link}{ALARM_SUFFIX}")))
+        Self::Fifo(directory.join(format!("{link}{BELL_SUFFIX}")))
     }
 
     /// An alarm within this process.
@@ -66,28 +65,38 @@ impl Alarm {
     }
 
     /// Opens it for the waking side; nothing where no port has ever listened.
-    fn find(&self) -> Option<File> {
+    fn find(&self) -> io::Result<Option<File>> {
         match self {
-            Self::Fifo(path) => open_fifo(path).ok().map(File::from),
-            Self::Heap(fd) => fd.get()?.try_clone().ok().map(File::from),
+            Self::Fifo(path) => match open_fifo(path) {
+                Ok(fifo) => Ok(Some(File::from(fifo))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            },
+            Self::Heap(fd) => {
+                let fd = fd.get().map(OwnedFd::try_clone).transpose()?;
+                Ok(fd.map(File::from))
+            }
         }
     }
 
-    /// The waking side: opens the alarm the first time that it is due.
-    pub(crate) fn bell(&self) -> Box<dyn Fn() + Send> {
+    /// The waking side: opens the alarm the first time that it is due. It returns whether that could be done: a process out
+    /// of descriptors tries again when it has more to show.
+    pub(crate) fn bell(&self) -> Box<dyn Fn() -> bool + Send> {
         let alarm = self.clone();
         let opened: OnceLock<File> = OnceLock::new();
         Box::new(move || {
             let file = match opened.get() {
                 Some(file) => file,
                 None => match alarm.find() {
-                    Some(file) => opened.get_or_init(|| file),
+                    Ok(Some(file)) => opened.get_or_init(|| file),
                     // Nobody has ever slept on it; or the bus is gone, and nobody sleeps any more.
-                    None => return,
+                    Ok(None) => return true,
+                    Err(_) => return false,
                 },
             };
             // A full pipe is readable already.
             let _ = (&*file).write(&ONE);
+            true
         })
     }
 }
@@ -173,6 +182,6 @@ mod tests {
 
     #[test]
     fn a_bell_of_a_bus_that_is_gone_is_silent() {
-        Alarm::in_bus(Path::new("/nowhere"), "ticks").bell()();
+        assert!(Alarm::in_bus(Path::new("/nowhere"), "ticks").bell()());
     }
 }

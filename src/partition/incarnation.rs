@@ -143,7 +143,7 @@ pub(crate) fn begin(
     // Clears what a life that was killed asleep left, whether or not this one gets as far as sleeping.
     let sleeper = life.waiting.sleeper(plan, &view, life.partition)?;
     pulse.phase(Phase::Recovering);
-    let all_done = recover_all(plan, &view, life.partition)?;
+    let all_done = recover_all(plan, &view, life.partition, locals)?;
     waker.wake_all();
     if all_done || life.recovery_only {
         pulse.phase(Phase::Stopping);
@@ -158,10 +158,20 @@ pub(crate) fn begin(
     Ok(Begun::Live(Box::new(turns)))
 }
 
-fn recover_all(plan: &Plan, view: &BusView, partition: usize) -> Result<bool, PartitionError> {
+fn recover_all(
+    plan: &Plan,
+    view: &BusView,
+    partition: usize,
+    locals: &LocalRings,
+) -> Result<bool, PartitionError> {
     let mut all_done = true;
     for id in actors(plan, partition) {
-        all_done &= recover(plan, view, id)?;
+        let done = recover(plan, view, id)?;
+        if done {
+            // On a resumed bus the local links are new, and know of no end.
+            locals.close(plan, id);
+        }
+        all_done &= done;
     }
     Ok(all_done)
 }

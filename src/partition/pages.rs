@@ -1,4 +1,5 @@
-//! A region's pages, as whoever owns the region takes them at the beginning of each life: touched, locked, huge or not.
+//! A region's pages, as whoever owns the region takes them at the beginning of each life: locked, huge or not. Mapping them has
+//! made them present already.
 //!
 //! What came of it is in the pulse for anybody to read. Whether the file lies in huge pages was settled when it was made; a
 //! life only finds out whether its own mapping shows them as such.
@@ -19,7 +20,6 @@ pub(crate) fn take(plan: &Plan, own: &Region, pulse: &Pulse) -> Result<(), Memor
     if own.file().is_none() {
         return Ok(());
     }
-    own.touch();
     let refused = match plan.lock_memory {
         Want::No => None,
         Want::Try | Want::Require => own.memory().lock().err(),

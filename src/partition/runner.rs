@@ -64,7 +64,7 @@ impl Runner {
         let actor = factory(&mut opener)?;
         let (core, locals) = opener.finish();
         let receives_locally = plan.locals.iter().any(|local| local.to == id);
-        let runner = Self {
+        Ok(Self {
             actor,
             core,
             locals,
@@ -72,11 +72,7 @@ impl Runner {
             share: Share::WHOLE,
             refused: None,
             retries: false,
-        };
-        if runner.is_done() {
-            runner.close_locals();
-        }
-        Ok(runner)
+        })
     }
 
     fn close_locals(&self) {

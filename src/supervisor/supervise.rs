@@ -36,7 +36,7 @@ fn tick_calm(plan: &Plan) -> Duration {
     limits.min().unwrap_or(TICK_CALM).clamp(TICK, TICK_CALM)
 }
 
-/// A tick that comes this much too late means that the supervisor itself did not get on: deadlines grow by as much.
+/// A tick that comes this much too late means that the supervisor itself did not get on: the deadlines of heartbeats grow by as much.
 const LATE: Duration = Duration::from_millis(100);
 
 /// What the launching program asks of the supervisor.
@@ -130,7 +130,7 @@ pub(crate) struct Supervisor {
     pub(super) status: Arc<StatusBoard>,
     pub(super) place: Place,
     waiting: Waiting,
-    host_order: Option<HostOrder>,
+    host_order: Option<OrderCell>,
     pub(super) is_joined: bool,
     started: Option<std::sync::mpsc::Sender<Result<(), StartFailure>>>,
     pub(super) failed_start: Option<StartFailure>,
@@ -183,7 +183,7 @@ impl Supervisor {
         Ok(Self {
             waker: charge.waiting.supervisor_waker(&plan, &view)?,
             slots,
-            host_order: orders.next().map(HostOrder),
+            host_order: orders.next(),
             is_joined: false,
             stage: Stage::Starting(0),
             outcome: Outcome::Done,
@@ -232,8 +232,7 @@ impl Supervisor {
             }
         }
         self.answer_start();
-        self.order_host(Order::Stop);
-        self.outcome
+        self.outcome.clone()
     }
 
     /// How long the loop may sleep if nothing happens: as long as no deadline is nearer.
@@ -346,7 +345,7 @@ impl Supervisor {
     /// Orders to the host's threads: its ports, and the partitions that they drive.
     pub(super) fn order_host(&self, order: Order) {
         if let Some(host) = &self.host_order {
-            host.0.give(order);
+            host.give(order);
         }
         for (slot, partition) in self.slots.iter().zip(&self.plan.partitions) {
             if partition.hosted {
@@ -357,20 +356,17 @@ impl Supervisor {
     }
 }
 
-/// Orders to the host ports. A supervisor that is gone, whatever it died of, leaves none of them waiting: they look again
-/// before long, doorbell or not.
-struct HostOrder(OrderCell);
-
-impl Drop for HostOrder {
+/// A supervisor that is gone, whatever it died of, leaves none of the host's threads waiting.
+impl Drop for Supervisor {
     fn drop(&mut self) {
-        self.0.give(Order::Stop);
+        self.order_host(Order::Stop);
     }
 }
 
 impl Slot {
     /// Whether a restart is due, or a life's first step is waited for.
     fn is_awaited(&self) -> bool {
-        self.due_ns.is_some() || self.died_at_ns.is_some()
+        !self.ended && (self.due_ns.is_some() || self.died_at_ns.is_some())
     }
 
     /// `incarnation` is the last one of an earlier run. A hosted partition is none of the supervisor's to start, to wait for

@@ -87,12 +87,13 @@ pub(crate) fn drains() {
     }
     assert_eq!(joining.line(), "waits");
     assert_no_trace(traffic().unwrap().bus());
-    // Outside of a join the signal does what it does by default.
-    joining.signal(Signal::INT);
+    // Outside of a join a signal does what it does by default; this one, since a shell's background jobs are born to ignore
+    // the other.
+    joining.signal(Signal::TERM);
     let status = joining.wait();
     assert_eq!(
         std::os::unix::process::ExitStatusExt::signal(&status),
-        Some(Signal::INT.as_raw())
+        Some(Signal::TERM.as_raw())
     );
 }
 

@@ -1,24 +1,21 @@
-//! The pages of a span: mapped where huge ones fit, made huge, locked, touched, and asked about.
+//! The pages of a span: mapped where huge ones fit, made huge, locked, and asked about.
 //!
 //! The kernel maps a huge page of a file as one only where the address and the offset agree modulo its size. A long span
 //! therefore lies at a multiple of [`HUGE_PAGE`] inside of a reservation of addresses that is that much longer; the
 //! reservation, with what lies in it, is unmapped as one.
 //!
-//! Nothing here changes a byte: huge pages hold what the small ones held, and a touch stores what it has loaded, if nobody
-//! else has stored there meanwhile. What is had is never a promise: it is read back from the kernel.
+//! Nothing here changes a byte: huge pages hold what the small ones held. What is had is never a promise: it is read back from the kernel.
 
 #![allow(unsafe_code, reason = "the calls that place and keep pages")]
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::ptr::NonNull;
-use std::sync::Arc;
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::mm::{MapFlags, ProtFlags};
 
-use super::{Access, Memory, Owner, PAGE, Words};
-use crate::word::Ordering;
+use super::{Access, Memory, Owner};
 
 /// Bytes of a huge page, with pages of 4 KiB. Shorter spans have none.
 pub const HUGE_PAGE: usize = 2 << 20;
@@ -38,19 +35,45 @@ fn start_of(map: &MmapRaw) -> NonNull<u8> {
     NonNull::new(map.as_mut_ptr()).expect("mmap never maps page zero")
 }
 
+/// Addresses of ours, with what was mapped there; unmapped as one. Not accessible: so they are neither counted nor filled as
+/// memory (`vm.overcommit_memory=2`, `mlockall`), and a stray store next to a region faults.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+impl Reserved {
+    fn new(len: usize) -> io::Result<Self> {
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        let anywhere = std::ptr::null_mut();
+        // SAFETY: a new mapping, wherever the kernel likes: it replaces nothing.
+        let start =
+            unsafe { rustix::mm::mmap_anonymous(anywhere, len, ProtFlags::empty(), flags) }?;
+        let start = NonNull::new(start.cast()).expect("mmap never maps page zero");
+        Ok(Self { start, len })
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        // SAFETY: our own addresses, of which no view is left: each holds the `Memory` that holds this. An error would leave
+        // them mapped, and nobody to use them.
+        let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
+    }
+}
+
 /// Maps at a multiple of [`HUGE_PAGE`].
 pub(super) fn map_aligned(
     file: &File,
     len: usize,
     access: Access,
-) -> io::Result<(NonNull<u8>, MmapRaw)> {
+) -> io::Result<(NonNull<u8>, Reserved)> {
     let reserved_len = len
         .checked_add(HUGE_PAGE)
         .ok_or(io::ErrorKind::OutOfMemory)?;
-    let mut options = MmapOptions::new();
-    options.len(reserved_len).no_reserve_swap();
-    let reserved = MmapRaw::from(options.map_anon()?);
-    let start = start_of(&reserved);
+    let reserved = Reserved::new(reserved_len)?;
+    let start = reserved.start;
     let address = start.as_ptr().addr();
     // SAFETY: the distance is below HUGE_PAGE, by which the reservation is longer than `len`.
     let base = unsafe { start.add(address.next_multiple_of(HUGE_PAGE) - address) };
@@ -157,25 +180,6 @@ impl Memory {
             }
         }
         Err(unknown("numa_maps"))
-    }
-
-    /// Touches each page from byte `from` on, so that the first access that counts finds it mapped and marked as used: by a
-    /// store where stores are allowed, of what is there, else by a load. Heap memory is left alone.
-    pub(crate) fn touch(self: &Arc<Self>, from: usize) {
-        if matches!(self.owner, Owner::Heap(_)) {
-            return;
-        }
-        for at in (from / PAGE * PAGE..self.len).step_by(PAGE) {
-            let Ok(word) = Words::any(self, at, 1) else {
-                continue; // less than a word is left
-            };
-            let word = word.at(0);
-            let found = std::hint::black_box(word.load(Ordering::Relaxed));
-            if self.access == Access::ReadWrite {
-                // Not an addition of zero, which compilers make a load of.
-                let _ = word.compare_exchange(found, found, Ordering::Relaxed, Ordering::Relaxed);
-            }
-        }
     }
 }
 

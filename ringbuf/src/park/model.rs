@@ -234,6 +234,7 @@ impl Shared {
             } else {
                 self.ring(bell);
             }
+            true
         });
     }
 

@@ -22,7 +22,7 @@ pub struct Waker {
     peers: Vec<Peer>,
 }
 
-type Notify = Box<dyn Fn() + Send>;
+type Notify = Box<dyn Fn() -> bool + Send>;
 
 /// Somebody who may park.
 struct Peer {
@@ -84,7 +84,7 @@ impl Waker {
     /// As [`add`](Self::add), for a peer that may also sleep in an event loop ([`Sleeper::arm`](crate::park::Sleeper::arm)).
     ///
     /// `notify` is called once for each such sleep, from [`wake`](Self::wake), and by each [`wake_all`](Self::wake_all). It
-    /// must not block, and what it does has to stay pending until the peer takes notice: the count of an eventfd, a byte in a
+    /// returns whether it could: if not, it is called for the same sleep again. It must not block, and what it does has to stay pending until the peer takes notice: the count of an eventfd, a byte in a
     /// FIFO (a full one is pending too).
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl Waker {
         sleeper: &Region,
         pulse: &SectionEntry,
         index: usize,
-        notify: Box<dyn Fn() + Send>,
+        notify: Box<dyn Fn() -> bool + Send>,
     ) -> Result<(), RangeError> {
         self.add_peer(sleeper, pulse, index, Some(notify))
     }
@@ -140,17 +140,17 @@ impl Waker {
 
     /// `how` the peer sleeps, as far as this waker knows.
     #[cold]
-    fn ring(&self, peer: &Peer, how: u64) {
+    fn ring(&self, peer: &Peer, how: u64) -> bool {
         let bell = self.bells.at(peer.bell);
         // In one go: wakers of one process may share their region's doorbells (its host ports do), and of two that load and
         // store, the later one could set the doorbell back to what a sleeper has in its snapshot.
         bell.fetch_add(1, Ordering::Release);
-        if let Some(notify) = peer.notify.as_ref().filter(|_| how & ARMED != 0) {
-            notify();
-        }
+        let notify = peer.notify.as_ref().filter(|_| how & ARMED != 0);
+        let told = notify.is_none_or(|notify| notify());
         if how & ASLEEP != 0 {
             // Nobody waiting is no error.
             let _ = futex::wake(bell, futex::Flags::empty(), u32::MAX >> 1);
         }
+        told
     }
 }

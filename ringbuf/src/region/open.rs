@@ -156,18 +156,6 @@ impl Region {
         &self.shared.memory
     }
 
-    /// Touches every page that a section lies on, so that no first access to one has to wait for the kernel or for the
-    /// processor's notice of it: the owner's by storing what is there, a reader's by a load. A region on the heap is left
-    /// alone.
-    ///
-    /// The owner calls it before it begins to write.
-    pub fn touch(&self) {
-        let sections = self.sections().iter().map(|section| section.offset);
-        if let Some(first) = sections.min() {
-            self.memory().touch(first);
-        }
-    }
-
     /// The bus it belongs to.
     #[must_use]
     pub fn bus(&self) -> &str {

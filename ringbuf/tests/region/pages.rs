@@ -135,7 +135,6 @@ fn a_first_pass_over_a_ring_takes_no_page_fault() {
         let scratch = Scratch::new();
         let own = long(&scratch, bytes);
         let peer = open(&scratch, Access::ReadOnly);
-        own.touch();
         let writes: Vec<Words> = marks(&own)
             .map(|at| Words::new(own.memory(), at, 1).unwrap())
             .collect();
@@ -153,17 +152,6 @@ fn a_first_pass_over_a_ring_takes_no_page_fault() {
         let met = faults() - before;
         assert!(met < 4, "{met} page faults over {} pages", writes.len());
     }
-}
-
-#[test]
-fn a_touch_changes_nothing() {
-    let scratch = Scratch::new();
-    let region = long(&scratch, 1 << 20);
-    write_marks(&region);
-    let before = fs::read(region.path()).unwrap();
-    region.touch();
-    open(&scratch, Access::ReadOnly).touch();
-    assert!(fs::read(region.path()).unwrap() == before);
 }
 
 #[test]

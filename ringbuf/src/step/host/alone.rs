@@ -21,7 +21,8 @@ pub(super) struct Alone<P> {
 }
 
 // SAFETY: by the invariant above all of the `Rc`s move together, and without `Sync` one thread at a time reaches them. The
-// rest is `Send` by itself: words and spans are, claims are names, and messages are `Pod`, `Send` and own nothing.
+// rest is `Send` by itself: words and spans are, claims are names and the span's `Arc`, and messages are `Pod`, `Send` and own
+// nothing.
 unsafe impl<T: Message> Send for Alone<Sender<T>> {}
 // SAFETY: as for the sender.
 unsafe impl<T: Message> Send for Alone<Receiver<T>> {}
