@@ -8,3 +8,9 @@ pub fn monotonic_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
+
+/// Nanoseconds of a time span, as many as fit: a span such as [`Duration::MAX`](std::time::Duration::MAX) means "for ever".
+#[must_use]
+pub fn nanos(span: std::time::Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -4,12 +4,12 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use airssys_ringbuf::clock::monotonic_ns;
+use airssys_ringbuf::clock::{monotonic_ns, nanos};
 use airssys_ringbuf::park::{Sleeper, Waker};
 use airssys_ringbuf::pulse::{CommandView, Order};
 use airssys_ringbuf::region::SectionKind;
 
-use crate::partition::alarm::Listening;
+use crate::partition::alarm::{Alarm, Listening};
 use crate::partition::bells::{BellError, Waiting};
 use crate::partition::view::BusView;
 use crate::topology::model::{HOST, Plan, WaitKind};
@@ -101,7 +101,8 @@ impl PortBell {
 
     /// Says that the port sleeps in an event loop; false if it is ready.
     pub(super) fn arm(&self, is_ready: impl FnOnce() -> bool) -> bool {
-        self.sleeper.arm(is_ready)
+        // Without a descriptor nothing would wake it.
+        self.listening.is_some() && self.sleeper.arm(is_ready)
     }
 
     /// The port is awake: what has rung is taken out.
@@ -116,7 +117,13 @@ impl PortBell {
     pub(super) fn descriptor(&mut self) -> io::Result<BorrowedFd<'_>> {
         let listening = match self.listening.take() {
             Some(listening) => listening,
-            None => self.view.alarm(self.port).listen()?,
+            None => match self.view.alarm(self.port).listen() {
+                // The bus's directory is gone with the bus: nobody rings any more, and the port is ready for good.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && self.has_ended() => {
+                    Alarm::in_heap().listen()?
+                }
+                opened => opened?,
+            },
         };
         Ok(self.listening.insert(listening).0.as_fd())
     }
@@ -133,5 +140,5 @@ impl Drop for PortBell {
 
 /// The end of a time span from now, in monotonic nanoseconds.
 pub(super) fn deadline(timeout: Duration) -> u64 {
-    monotonic_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
+    monotonic_ns().saturating_add(nanos(timeout))
 }

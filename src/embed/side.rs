@@ -223,9 +223,13 @@ impl HostSide {
                 partition: name.to_owned(),
             });
         }
-        let begun = self.begin(partition).map_err(|why| HostError::Begin {
+        let begun = self.begin(partition).map_err(|error| HostError::Begin {
             partition: name.to_owned(),
-            why: why.to_string(),
+            why: if matches!(error, PartitionError::Lock(LockError::Held { .. })) {
+                "somebody of this process holds it; drop that `Hosted` first".to_owned()
+            } else {
+                error.to_string()
+            },
         })?;
         Ok((partition, Hosted::new(&self.plan, partition, begun)))
     }

@@ -3,7 +3,7 @@
 //! A partition that will not live again gets one more life that only recovers: a kill between a commit and what follows it
 //! would leave messages unshown.
 
-use airssys_ringbuf::clock::monotonic_ns;
+use airssys_ringbuf::clock::{monotonic_ns, nanos};
 
 use crate::report::{Level, say};
 use crate::supervisor::cause::Cause;
@@ -137,7 +137,7 @@ impl Supervisor {
         if delay.is_zero() {
             self.begin(partition, false).await;
         } else {
-            self.slots[partition].due_ns = Some(now_ns + delay.as_nanos() as u64);
+            self.slots[partition].due_ns = Some(now_ns.saturating_add(nanos(delay)));
         }
     }
 

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use airssys_ringbuf::clock::nanos;
+
 use crate::supervisor::cause::Cause;
 use crate::topology::model::RestartKind;
 
@@ -18,7 +20,7 @@ impl Intensity {
     pub(super) fn new(most: u32, period: Duration) -> Self {
         Self {
             most,
-            period_ns: period.as_nanos() as u64,
+            period_ns: nanos(period),
             failures: VecDeque::new(),
         }
     }

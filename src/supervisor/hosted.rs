@@ -4,10 +4,12 @@
 //! somebody may still take, or that somebody holds (its region is locked) and drives (it beats, or sleeps in its own wait).
 //! Once the launching program has joined, nobody can take one any more.
 
+use airssys_ringbuf::clock::nanos;
 use airssys_ringbuf::pulse::{Phase, PulseView};
 
 use crate::partition::PartitionError;
 use crate::partition::view::{BusView, pulse};
+use crate::report::{Level, say};
 use crate::supervisor::supervise::{Stage, Supervisor};
 
 /// The supervisor's watch on a hosted partition, over all of its lives.
@@ -16,6 +18,8 @@ pub(super) struct HostedWatch {
     pulse: PulseView,
     /// When the beats were first seen as they are, by the supervisor's clock.
     beats_since: Option<(u64, u64)>,
+    /// Said already that nobody drives it.
+    is_missed: bool,
 }
 
 impl HostedWatch {
@@ -24,6 +28,7 @@ impl HostedWatch {
         Ok(Self {
             pulse: PulseView::new(region, pulse(region)?)?,
             beats_since: None,
+            is_missed: false,
         })
     }
 
@@ -59,8 +64,39 @@ impl Supervisor {
         })
     }
 
+    /// Tells, once, of a hosted partition that nobody drives any more after a join: others may wait for it for ever, and not
+    /// in silence.
+    pub(super) fn look_at_hosted(&mut self, now_ns: u64) {
+        if !self.is_joined || !matches!(self.stage, Stage::Running) {
+            return;
+        }
+        for partition in 0..self.slots.len() {
+            if self.slots[partition].hosted.is_none()
+                || self.is_done(partition)
+                || self.is_driven(partition, now_ns)
+            {
+                continue;
+            }
+            let Some(watch) = &mut self.slots[partition].hosted else {
+                continue;
+            };
+            if !std::mem::replace(&mut watch.is_missed, true) {
+                say(
+                    Level::Warn,
+                    format_args!(
+                        "{}/{}: is hosted, not done, and has made no turn for {:?}; what waits for it waits until the bus is \
+                         stopped",
+                        self.plan.bus,
+                        self.plan.partitions[partition].name,
+                        self.plan.drain_timeout
+                    ),
+                );
+            }
+        }
+    }
+
     fn is_driven(&mut self, partition: usize, now_ns: u64) -> bool {
-        let limit_ns = self.plan.drain_timeout.as_nanos() as u64;
+        let limit_ns = nanos(self.plan.drain_timeout);
         let watch = self.slots[partition].hosted.as_mut();
         watch.is_some_and(|watch| watch.is_driven(now_ns, limit_ns))
     }

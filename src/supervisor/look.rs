@@ -20,6 +20,7 @@ impl Supervisor {
             }
             self.look_at_pulse(partition, now_ns, late_ns).await;
         }
+        self.look_at_hosted(now_ns);
         self.look_at_drain(now_ns).await;
     }
 

@@ -4,7 +4,7 @@
 //! is empty, twice in a row with no step in between; or until the topology's drain timeout. Then each partition is asked to stop at its next step's boundary,
 //! the last started first, each awaited before the next, and killed when its shutdown time is over.
 
-use airssys_ringbuf::clock::monotonic_ns;
+use airssys_ringbuf::clock::{monotonic_ns, nanos};
 use airssys_ringbuf::pulse::Order;
 use airssys_ringbuf::step::Progress;
 
@@ -48,7 +48,7 @@ impl Supervisor {
         }
         self.outcome = Outcome::Stopped;
         self.stage = Stage::Draining {
-            until_ns: now_ns + self.plan.drain_timeout.as_nanos() as u64,
+            until_ns: now_ns.saturating_add(nanos(self.plan.drain_timeout)),
             quiet_at: None,
         };
         for partition in 0..self.slots.len() {
@@ -145,8 +145,7 @@ impl Supervisor {
         };
         if self.slots[partition].kill_at_ns.is_none() {
             let patience = self.plan.partitions[partition].shutdown;
-            self.slots[partition].kill_at_ns =
-                Some(monotonic_ns().saturating_add(patience.as_nanos() as u64));
+            self.slots[partition].kill_at_ns = Some(monotonic_ns().saturating_add(nanos(patience)));
             self.order(partition, Order::Stop);
             if patience.is_zero() {
                 self.kill_stuck(partition).await;

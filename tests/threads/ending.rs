@@ -342,3 +342,42 @@ fn a_stop_between_two_lives_is_no_longer_than_one_recovery() {
     assert_eq!(monitor.read("sink", "seen").unwrap(), Some(Seen::of(10)));
     assert_no_trace(&bus);
 }
+
+/// Takes its time before it receives.
+struct Sleepy {
+    items: Receiver<Item>,
+    naps: u32,
+}
+
+impl Actor for Sleepy {
+    fn step(&mut self) -> Result<Step, Refused> {
+        // Each is asked again after a millisecond: many of the supervisor's looks.
+        if self.naps > 0 {
+            self.naps -= 1;
+            return Ok(Step::Retry);
+        }
+        self.naps = 50;
+        Ok(self.items.drain(4, |_| ()).into())
+    }
+}
+
+#[test]
+fn a_drain_without_a_limit_ends_when_all_is_delivered() {
+    let bus = bus_name("unlimited");
+    let mut plan = Topology::builder(&bus);
+    plan.drain_timeout(Duration::MAX);
+    let (out, items) = plan.link::<Item>("items", 16);
+    plan.host().sends(out);
+    plan.partition("sleepy")
+        .shutdown(Duration::MAX)
+        .actor("sleepy", items, |items| Sleepy { items, naps: 50 });
+    let running = plan.build().unwrap().launch(Launch::Threads).unwrap();
+    let mut port = running.sender::<Item>("items").unwrap();
+    for number in 0..8 {
+        port.send(Item::new(number)).unwrap();
+    }
+    running.stop();
+    let report = join(running).unwrap();
+    assert_eq!((report.links[0].sent, report.links[0].received), (8, 8));
+    assert_no_trace(&bus);
+}

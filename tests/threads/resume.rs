@@ -3,12 +3,16 @@
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use airssys_rt::prelude::*;
-use airssys_rt::{BusError, LaunchError, RunError};
+use airssys_rt::{BusError, Cause, LaunchError, RunError};
 
-use crate::common::{Item, Seen, Sink, Source, assert_no_trace, bus_name, bus_path, join};
+use crate::common::{
+    Item, Seen, Sink, Source, assert_no_trace, await_that, bus_name, bus_path, join,
+};
 use crate::ending::falling_over;
 
 /// Falls so often at its 10th message; more than once is too often.
@@ -220,4 +224,66 @@ fn a_bus_that_lived_and_lost_its_supervisors_region_is_not_resumed() {
         "{error}"
     );
     assert_eq!(comes_through(&bus, Leftover::Discard), [1, 1]);
+}
+
+/// Sends one job to somebody of this process, and is done.
+struct Giver(LocalSender<u32>);
+
+impl Actor for Giver {
+    fn step(&mut self) -> Result<Step, Refused> {
+        self.0.try_send(1).unwrap();
+        Ok(Step::Done)
+    }
+}
+
+/// Is done when the giver is, but not in the first run; or falls, in the first run, when it is told to.
+struct Taker {
+    jobs: LocalReceiver<u32>,
+    falls: Option<Arc<AtomicBool>>,
+}
+
+impl Actor for Taker {
+    fn step(&mut self) -> Result<Step, Refused> {
+        if let Some(falls) = &self.falls {
+            assert!(!falls.load(Ordering::Relaxed), "told to fall");
+            return Ok(Step::Retry);
+        }
+        Ok(if self.jobs.is_closed() {
+            Step::Done
+        } else {
+            Step::Idle
+        })
+    }
+}
+
+fn jobs(bus: &str, falls: Option<&Arc<AtomicBool>>) -> Topology {
+    let mut plan = Topology::builder(bus);
+    plan.intensity(0, Duration::from_secs(3_600))
+        .leftover(Leftover::Resume);
+    let (out, input) = plan.local_link::<u32>("jobs", 4);
+    plan.partition("giver").actor("giver", out, Giver);
+    let falls = falls.map(Arc::clone);
+    plan.partition("taker")
+        .actor("taker", input, move |jobs| Taker {
+            jobs,
+            falls: falls.clone(),
+        });
+    plan.build().unwrap()
+}
+
+#[test]
+fn a_resumed_bus_knows_of_the_ends_of_its_local_links() {
+    let bus = bus_name("jobs");
+    let falls = Arc::new(AtomicBool::new(false));
+    let running = jobs(&bus, Some(&falls)).launch(Launch::Threads).unwrap();
+    let monitor = running.monitor();
+    await_that("the giver's end", || {
+        monitor.partitions()[0].last_cause == Some(Cause::Done)
+    });
+    falls.store(true, Ordering::Relaxed);
+    assert!(matches!(join(running), Err(RunError::Escalated { .. })));
+
+    let running = jobs(&bus, None).launch(Launch::Threads).unwrap();
+    join(running).unwrap();
+    assert_no_trace(&bus);
 }
