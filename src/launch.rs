@@ -195,12 +195,19 @@ fn refuse_inside_a_partition(plan: &Plan) -> Result<(), LaunchError> {
     }
 }
 
-/// What `Wait::auto()` comes to: spinning takes a core for each partition.
-fn settle_auto(plan: &Plan) -> WaitKind {
+/// How this bus waits. Spinning takes a core for each partition; and where they spin, whoever sleeps at times pays for the
+/// barrier, while where all of them park for every other message, each pays its own.
+fn settle_waiting(plan: &Plan) -> Waiting {
     if plan.partitions.len() <= usable_cores(plan) {
-        WaitKind::SpinThenYield
+        Waiting {
+            auto: WaitKind::SpinThenYield,
+            barrier: Barrier::of_this_machine(),
+        }
     } else {
-        WaitKind::SpinThenPark
+        Waiting {
+            auto: WaitKind::SpinThenPark,
+            barrier: Barrier::Fences,
+        }
     }
 }
 
@@ -245,10 +252,7 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
         directory: bus.path().to_owned(),
         boot_id,
     };
-    let waiting = Waiting {
-        auto: settle_auto(plan),
-        barrier: Barrier::of_this_machine(),
-    };
+    let waiting = settle_waiting(plan);
     let side = HostSide::of_bus(plan, &place, waiting)?;
     // Of a resumed bus, too: what it was made with was another start's wish, or was cut short.
     regions::make_huge(plan, &side.view)?;
