@@ -90,8 +90,10 @@ impl Runner {
     }
 
     /// Whether it waits for nothing that rings a doorbell.
-    pub(crate) fn polls(&self) -> bool {
-        !self.core.is_done() && (self.retries || !self.has_inputs && self.refused.is_none())
+    pub(crate) fn polls(&self, order: Order) -> bool {
+        let drained = order == Order::Drain && !self.has_inputs;
+        let waits = self.retries || !self.has_inputs && self.refused.is_none();
+        !self.core.is_done() && !drained && waits
     }
 
     /// Whether a turn would find something.

@@ -157,7 +157,7 @@ impl Turns {
     /// What the wait strategy does after a pass that found nothing.
     fn rest(&mut self) {
         let (runners, command, order) = (&self.runners, &self.command, self.order);
-        let polls = order == Order::Run && runners.iter().any(Runner::polls);
+        let polls = runners.iter().any(|runner| runner.polls(order));
         self.idle.wait(&self.pulse, polls, || {
             command.order() != order || runners.iter().any(Runner::has_news)
         });
@@ -166,7 +166,7 @@ impl Turns {
     /// Sleeps until there is something to do, or `at_most` has passed.
     pub(crate) fn sleep(&mut self, at_most: std::time::Duration) {
         let (runners, command, order) = (&self.runners, &self.command, self.order);
-        let polls = order == Order::Run && runners.iter().any(Runner::polls);
+        let polls = runners.iter().any(|runner| runner.polls(order));
         self.idle.sleep(&self.pulse, polls, at_most, || {
             command.order() != order || runners.iter().any(Runner::has_news)
         });

@@ -343,6 +343,8 @@ fn a_stop_between_two_lives_is_no_longer_than_one_recovery() {
     assert_no_trace(&bus);
 }
 
+const NAPS: u32 = 3_000;
+
 /// Takes its time before it receives.
 struct Sleepy {
     items: Receiver<Item>,
@@ -351,12 +353,12 @@ struct Sleepy {
 
 impl Actor for Sleepy {
     fn step(&mut self) -> Result<Step, Refused> {
-        // Each is asked again after a millisecond: many of the supervisor's looks.
+        // One in a hundred is asked again after a millisecond only: together they last several of the supervisor's looks.
         if self.naps > 0 {
             self.naps -= 1;
             return Ok(Step::Retry);
         }
-        self.naps = 50;
+        self.naps = NAPS;
         Ok(self.items.drain(4, |_| ()).into())
     }
 }
@@ -370,7 +372,8 @@ fn a_drain_without_a_limit_ends_when_all_is_delivered() {
     plan.host().sends(out);
     plan.partition("sleepy")
         .shutdown(Duration::MAX)
-        .actor("sleepy", items, |items| Sleepy { items, naps: 50 });
+        .wait(Wait::spin_then_park())
+        .actor("sleepy", items, |items| Sleepy { items, naps: NAPS });
     let running = plan.build().unwrap().launch(Launch::Threads).unwrap();
     let mut port = running.sender::<Item>("items").unwrap();
     for number in 0..8 {
