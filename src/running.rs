@@ -173,10 +173,8 @@ impl Running {
     /// [`HostError`]: there is none, somebody else of this process holds it, it couldn't begin, or the bus is inline.
     pub fn hosted(&self, partition: &str) -> Result<Hosted, HostError> {
         let (partition, hosted) = self.side.hosted(partition)?;
-        self.monitor.status.update(partition, |status| {
-            status.restarts += u64::from(status.incarnations > 0);
-            status.incarnations += 1;
-        });
+        let status = &self.monitor.status;
+        status.update(partition, PartitionStatus::begun);
         Ok(hosted)
     }
 
@@ -364,37 +362,27 @@ impl Running {
         } = &*self.monitor.plan;
         let host = self.monitor.plan.host_index();
         for (link, plan) in report.links.iter().zip(links) {
-            if link.depth() > 0 && plan.to.partition == host {
-                let left = "left for the host to receive";
-                say_left(
-                    Level::Info,
-                    bus,
-                    &link.name,
-                    (link.depth(), link.sent),
-                    left,
-                );
-            } else if link.depth() > 0 {
-                let left = "not delivered: its receiver ended before";
-                say_left(
-                    Level::Warn,
-                    bus,
-                    &link.name,
-                    (link.depth(), link.sent),
-                    left,
-                );
-            }
+            let (level, left) = if plan.to.partition == host {
+                (Level::Info, "left for the host to receive")
+            } else {
+                UNDELIVERED
+            };
+            say_left(level, bus, &link.name, (link.depth(), link.sent), left);
         }
+        let of_locals = &self.side.locals;
         for (index, plan) in locals.iter().enumerate() {
-            let (depth, sent) = (self.side.locals.depth(index), self.side.locals.sent(index));
-            if depth > 0 {
-                let left = "not delivered: its receiver ended before";
-                say_left(Level::Warn, bus, &plan.name, (depth, sent), left);
-            }
+            let counts = (of_locals.depth(index), of_locals.sent(index));
+            say_left(UNDELIVERED.0, bus, &plan.name, counts, UNDELIVERED.1);
         }
     }
 }
 
+const UNDELIVERED: (Level, &str) = (Level::Warn, "not delivered: its receiver ended before");
+
 fn say_left(level: Level, bus: &str, link: &str, (depth, sent): (u64, u64), left: &str) {
+    if depth == 0 {
+        return;
+    }
     say(
         level,
         format_args!("{bus}: link `{link}`: {depth} of {sent} messages were {left}"),

@@ -264,8 +264,7 @@ impl Seats {
 
     fn begin(&self, partition: usize) -> Result<Begun, PartitionError> {
         self.monitor.status.update(partition, |status| {
-            status.restarts += u64::from(status.incarnations > 0);
-            status.incarnations += 1;
+            status.begun();
             status.pid = Some(std::process::id());
         });
         self.side.begin(partition)

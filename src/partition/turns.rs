@@ -156,26 +156,32 @@ impl Turns {
 
     /// What the wait strategy does after a pass that found nothing.
     fn rest(&mut self) {
-        let (runners, command, order) = (&self.runners, &self.command, self.order);
-        let polls = runners.iter().any(|runner| runner.polls(order));
-        self.idle.wait(&self.pulse, polls, || {
-            command.order() != order || runners.iter().any(Runner::has_news)
-        });
+        let (polls, has_news) = outlook(&self.runners, &self.command, self.order);
+        self.idle.wait(&self.pulse, polls, has_news);
     }
 
     /// Sleeps until there is something to do, or `at_most` has passed.
     pub(crate) fn sleep(&mut self, at_most: std::time::Duration) {
-        let (runners, command, order) = (&self.runners, &self.command, self.order);
-        let polls = runners.iter().any(|runner| runner.polls(order));
-        self.idle.sleep(&self.pulse, polls, at_most, || {
-            command.order() != order || runners.iter().any(Runner::has_news)
-        });
+        let (polls, has_news) = outlook(&self.runners, &self.command, self.order);
+        self.idle.sleep(&self.pulse, polls, at_most, has_news);
     }
 
     /// Ends the incarnation between two steps, for somebody who doesn't drive it on.
     pub(crate) fn leave(&self) {
         self.pulse.phase(Phase::Stopping);
     }
+}
+
+/// Whether an actor waits for something that rings no doorbell, and the look at all shared words that a turn would look at.
+#[inline]
+fn outlook(
+    runners: &[Runner],
+    command: &CommandView,
+    order: Order,
+) -> (bool, impl FnOnce() -> bool) {
+    let polls = runners.iter().any(|runner| runner.polls(order));
+    let has_news = move || command.order() != order || runners.iter().any(Runner::has_news);
+    (polls, has_news)
 }
 
 pub(super) fn actors(plan: &Plan, partition: usize) -> impl Iterator<Item = ActorId> {

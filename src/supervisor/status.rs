@@ -52,6 +52,12 @@ pub struct PartitionStatus {
 }
 
 impl PartitionStatus {
+    /// A life begins that no supervisor begins: of a hosted partition, or on an inline bus.
+    pub(crate) fn begun(&mut self) {
+        self.restarts += u64::from(self.incarnations > 0);
+        self.incarnations += 1;
+    }
+
     pub(crate) fn recovered(&mut self, recovery: Recovery) {
         if self.recoveries.len() == RECOVERIES_MAX {
             self.recoveries.pop_front();
