@@ -2,6 +2,7 @@
 
 mod every_instruction;
 mod mutants;
+mod open_bytes;
 mod random_kills;
 mod wild_access;
 
@@ -25,10 +26,11 @@ pub struct Campaign {
 }
 
 /// Every campaign.
-pub const ALL: [Campaign; 4] = [
+pub const ALL: [Campaign; 5] = [
     every_instruction::CAMPAIGN,
     mutants::CAMPAIGN,
     random_kills::CAMPAIGN,
+    open_bytes::CAMPAIGN,
     wild_access::CAMPAIGN,
 ];
 

@@ -18,6 +18,7 @@ mod instructions;
 mod judge;
 mod lives;
 mod maps;
+mod open;
 mod points;
 mod process;
 mod random;
@@ -28,4 +29,6 @@ mod traffic;
 mod watch;
 
 pub use campaigns::{ALL, Campaign, find};
+#[doc(hidden)]
+pub use open::{corpus, open_any};
 pub use run::{Options, run, short};
