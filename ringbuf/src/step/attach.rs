@@ -22,6 +22,9 @@ use crate::step::ports::{InPort, OutPort, Receiver, Sender};
 use crate::step::record::Records;
 use crate::word::Ordering;
 
+/// A position that no link reaches in a lifetime: from there on sums with a capacity stay below the word's end.
+const POSITION_MAX: u64 = 1 << 62;
+
 /// An actor's ends don't fit what lies in the regions.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -261,12 +264,8 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         assert!(index < self.core.records.outputs(), "an output too many");
         let claimed = claim(self.own, SectionKind::Ring, link)?;
         self.core.claims.push(claimed);
-        let sent = self
-            .core
-            .records
-            .out_to(self.core.control.active, index)
-            .load(Ordering::Relaxed);
         let capacity = crate::slots::Storage::capacity(&ring);
+        let sent = self.sent(link, index, capacity)?;
         let port = Rc::new(OutPort {
             name: link.to_owned(),
             outlet: Outlet::new(ring, sent, sent.saturating_sub(capacity)),
@@ -274,6 +273,41 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         });
         self.core.outputs.push(Rc::clone(&port));
         Ok(port)
+    }
+
+    /// The position that output `index` has come to. Recovery publishes the last step's range again, which has an end.
+    fn sent(&self, link: &str, index: usize, capacity: u64) -> Result<u64, AttachError> {
+        let (records, active) = (&self.core.records, self.core.control.active);
+        let from = records.out_from(active, index).load(Ordering::Relaxed);
+        let to = records.out_to(active, index).load(Ordering::Relaxed);
+        let possible = to.checked_sub(from).is_some_and(|sent| sent <= capacity);
+        if possible && to <= POSITION_MAX {
+            return Ok(to);
+        }
+        Err(self.corrupt(format!(
+            "its record says that one step sent messages {from} to {to} of `{link}`, which holds {capacity}"
+        )))
+    }
+
+    /// The position that input `index` has come to.
+    fn received(&self, link: &str, index: usize) -> Result<u64, AttachError> {
+        let (records, active) = (&self.core.records, self.core.control.active);
+        let received = records.in_position(active, index).load(Ordering::Relaxed);
+        if received <= POSITION_MAX {
+            return Ok(received);
+        }
+        Err(self.corrupt(format!(
+            "its record says that {received} messages of `{link}` were received, more than can have been sent"
+        )))
+    }
+
+    fn corrupt(&self, problem: String) -> AttachError {
+        AttachError::Section {
+            region: self.own.owner().to_owned(),
+            kind: SectionKind::Actor,
+            name: self.actor.clone(),
+            problem,
+        }
     }
 
     /// The next incoming end: `link`, sent in the region `sender`.
@@ -299,11 +333,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         assert!(index < self.core.records.inputs(), "an input too many");
         let claimed = claim(self.own, SectionKind::Credit, link)?;
         self.core.claims.push(claimed);
-        let received = self
-            .core
-            .records
-            .in_position(self.core.control.active, index)
-            .load(Ordering::Relaxed);
+        let received = self.received(link, index)?;
         let latencies = match self.own.section(SectionKind::Latency, link) {
             Ok(entry) => {
                 let words = Words::new(self.own.memory(), entry.offset, BUCKETS);

@@ -26,11 +26,11 @@ pub(super) const CAMPAIGN: Campaign = Campaign {
 };
 
 /// Trials of one child.
-const BATCH: u64 = 4_000;
+const BATCH: u64 = 1_000;
 
 /// What a child may compute, far more than its trials need: longer means without an end.
-const CPU_MAX: Duration = Duration::from_secs(60);
-const CPU_MAX_ALONE: Duration = Duration::from_secs(5);
+const CPU_MAX: Duration = Duration::from_secs(10);
+const CPU_MAX_ALONE: Duration = Duration::from_secs(2);
 
 fn run(run: &Run) -> Result<Outcome, Failure> {
     let opener = Opener::new()?;
