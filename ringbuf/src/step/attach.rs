@@ -22,9 +22,6 @@ use crate::step::ports::{InPort, OutPort, Receiver, Sender};
 use crate::step::record::Records;
 use crate::word::Ordering;
 
-/// A position that no link reaches in a lifetime: from there on sums with a capacity stay below the word's end.
-const POSITION_MAX: u64 = 1 << 62;
-
 /// An actor's ends don't fit what lies in the regions.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -135,7 +132,7 @@ fn check_schema<T: Message>(entry: &SectionEntry) -> Result<(), AttachError> {
 }
 
 /// The ring of `link`, whose slots lie in `sender` and whose credit in `receiver`, checked against `T`.
-fn ring_of<T: Message>(
+pub(super) fn ring_of<T: Message>(
     sender: &Region,
     receiver: &Region,
     link: &str,
@@ -159,7 +156,7 @@ fn ring_between(
 ) -> Result<MappedRing, AttachError> {
     let slots = sender.section(SectionKind::Ring, link)?;
     let stamped = receiver.section(SectionKind::Latency, link).is_ok();
-    let shape = RingShape::new(payload, slots.count, stamped)
+    let shape = RingShape::with_stride(payload, slots.count, stamped, slots.stride)
         .filter(|shape| crate::layout::ring_section(link, "", shape).len == slots.len)
         .ok_or_else(|| {
             off(
@@ -193,6 +190,7 @@ fn ring_between(
 pub struct Attach<'a, const MISTAKE: u8 = { mistake::NONE }> {
     own: &'a Region,
     actor: String,
+    trusts: bool,
     core: StepCore<MISTAKE>,
 }
 
@@ -226,6 +224,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         Ok(Self {
             own,
             actor: actor.to_owned(),
+            trusts: true,
             core: StepCore {
                 records,
                 control,
@@ -237,6 +236,15 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 claims: vec![claim(own, SectionKind::Actor, actor)?],
             },
         })
+    }
+
+    /// Whether the ends attached from now on trust their peers, which they do at first.
+    ///
+    /// An end that does takes an impossible position for a corrupt bus: the step fails. One that doesn't gives the link up,
+    /// and receives copies.
+    pub fn trusting(&mut self, trusts: bool) -> &mut Self {
+        self.trusts = trusts;
+        self
     }
 
     /// The next outgoing end: `link`, received in the region `receiver`.
@@ -255,50 +263,37 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
     ) -> Result<Sender<T>, AttachError> {
         let index = self.core.outputs.len();
         let ring = ring_of::<T>(self.own, receiver, link)?;
-        let port = self.add_output(link, ring)?;
+        let port = self.add_output(link, receiver.owner(), ring)?;
         Ok(Sender::new(port, Rc::clone(&self.core.gate), index))
     }
 
-    fn add_output(&mut self, link: &str, ring: MappedRing) -> Result<Rc<OutPort>, AttachError> {
+    fn add_output(
+        &mut self,
+        link: &str,
+        peer: &str,
+        ring: MappedRing,
+    ) -> Result<Rc<OutPort>, AttachError> {
         let index = self.core.outputs.len();
         assert!(index < self.core.records.outputs(), "an output too many");
         let claimed = claim(self.own, SectionKind::Ring, link)?;
         self.core.claims.push(claimed);
         let capacity = crate::slots::Storage::capacity(&ring);
-        let sent = self.sent(link, index, capacity)?;
+        let (records, active) = (&self.core.records, self.core.control.active);
+        let sent = records.sent(active, index, (link, capacity));
+        let sent = sent.map_err(|problem| self.corrupt(problem))?;
+        let fault = ring.sender_fault().map(|(_, found)| found);
+        let mut outlet = Outlet::new(ring, sent, sent.saturating_sub(capacity));
+        if !self.trusts {
+            outlet = outlet.untrusting(fault);
+        }
         let port = Rc::new(OutPort {
             name: link.to_owned(),
-            outlet: Outlet::new(ring, sent, sent.saturating_sub(capacity)),
+            peer: peer.to_owned(),
+            outlet,
             held: Cell::new(false),
         });
         self.core.outputs.push(Rc::clone(&port));
         Ok(port)
-    }
-
-    /// The position that output `index` has come to. Recovery publishes the last step's range again, which has an end.
-    fn sent(&self, link: &str, index: usize, capacity: u64) -> Result<u64, AttachError> {
-        let (records, active) = (&self.core.records, self.core.control.active);
-        let from = records.out_from(active, index).load(Ordering::Relaxed);
-        let to = records.out_to(active, index).load(Ordering::Relaxed);
-        let possible = to.checked_sub(from).is_some_and(|sent| sent <= capacity);
-        if possible && to <= POSITION_MAX {
-            return Ok(to);
-        }
-        Err(self.corrupt(format!(
-            "its record says that one step sent messages {from} to {to} of `{link}`, which holds {capacity}"
-        )))
-    }
-
-    /// The position that input `index` has come to.
-    fn received(&self, link: &str, index: usize) -> Result<u64, AttachError> {
-        let (records, active) = (&self.core.records, self.core.control.active);
-        let received = records.in_position(active, index).load(Ordering::Relaxed);
-        if received <= POSITION_MAX {
-            return Ok(received);
-        }
-        Err(self.corrupt(format!(
-            "its record says that {received} messages of `{link}` were received, more than can have been sent"
-        )))
     }
 
     fn corrupt(&self, problem: String) -> AttachError {
@@ -325,15 +320,23 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         sender: &Region,
     ) -> Result<Receiver<T>, AttachError> {
         let ring = ring_of::<T>(sender, self.own, link)?;
-        self.add_input(link, ring).map(Receiver::new)
+        self.add_input(link, sender.owner(), ring)
+            .map(Receiver::new)
     }
 
-    fn add_input(&mut self, link: &str, ring: MappedRing) -> Result<Rc<InPort>, AttachError> {
+    fn add_input(
+        &mut self,
+        link: &str,
+        peer: &str,
+        ring: MappedRing,
+    ) -> Result<Rc<InPort>, AttachError> {
         let index = self.core.inputs.len();
         assert!(index < self.core.records.inputs(), "an input too many");
         let claimed = claim(self.own, SectionKind::Credit, link)?;
         self.core.claims.push(claimed);
-        let received = self.received(link, index)?;
+        let (records, active) = (&self.core.records, self.core.control.active);
+        let received = records.received(active, index, link);
+        let received = received.map_err(|problem| self.corrupt(problem))?;
         let latencies = match self.own.section(SectionKind::Latency, link) {
             Ok(entry) => {
                 let words = Words::new(self.own.memory(), entry.offset, BUCKETS);
@@ -341,9 +344,15 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             }
             Err(_) => None,
         };
+        let cut = ring.receiver_fault().map(|(position, _)| position);
+        let mut inlet = Inlet::new(ring, received, received);
+        if !self.trusts {
+            inlet = inlet.untrusting(cut);
+        }
         let port = Rc::new(InPort::new(
             link.to_owned(),
-            Inlet::new(ring, received, received),
+            peer.to_owned(),
+            inlet,
             latencies,
         ));
         self.core.inputs.push(Rc::clone(&port));
@@ -444,11 +453,11 @@ pub fn recover(
     let mut attach = Attach::<{ mistake::NONE }>::new(own, actor, inputs.len(), outputs.len())?;
     for end in inputs {
         let ring = ring_between(end.peer, own, end.link, end.payload)?;
-        attach.add_input(end.link, ring)?;
+        attach.add_input(end.link, end.peer.owner(), ring)?;
     }
     for end in outputs {
         let ring = ring_between(own, end.peer, end.link, end.payload)?;
-        attach.add_output(end.link, ring)?;
+        attach.add_output(end.link, end.peer.owner(), ring)?;
     }
     Ok(attach.finish().is_done())
 }

@@ -62,12 +62,14 @@ pub struct Outcome {
 pub enum StepError {
     /// A peer wrote a position that cannot be.
     #[error(
-        "link `{link}`: the peer's position is {found}, impossible after {known} with capacity {capacity}; its region is \
-         corrupt: stop the bus and start it anew"
+        "link `{link}`: the position of its peer `{peer}` is {found}, impossible after {known} with capacity {capacity}; that \
+         region is corrupt: stop the bus and start it anew"
     )]
     ImpossiblePosition {
         /// The link.
         link: String,
+        /// The partition at its other end.
+        peer: String,
         /// The word that was read.
         found: u64,
         /// This end's own position.

@@ -2,6 +2,9 @@
 //!
 //! Ports stage: what is sent shows, and what is received counts as consumed, when the step commits. They work inside a step
 //! only, aren't `Send`, and belong to one incarnation.
+//!
+//! A receiver that trusts its sender shows messages where they lie. One that doesn't makes a copy first, word by word: what a
+//! hostile sender does to the slot meanwhile can make the copy nonsense, but not change under the reader's eyes.
 
 #![allow(unsafe_code, reason = "payloads are read and written where they lie")]
 
@@ -13,7 +16,7 @@ use std::rc::Rc;
 use crate::clock::monotonic_ns;
 use crate::latency::Latencies;
 use crate::message::Message;
-use crate::ring::bare::TrySendError;
+use crate::ring::bare::{TrySendError, run_of, stage_slice};
 use crate::ring::inlet::{Inlet, Peek};
 use crate::ring::outlet::{Outlet, Refusal};
 use crate::ring::slot::Slot;
@@ -32,10 +35,31 @@ pub enum Refused {
     Closed,
 }
 
+/// Why an untrusted link was given up: its peer wrote a position that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "link `{link}`: its peer `{peer}` wrote position {found}, impossible at {position} with capacity {capacity}: the link has \
+     ended"
+)]
+pub struct LinkFault {
+    /// The link.
+    pub link: String,
+    /// The partition at its other end.
+    pub peer: String,
+    /// The word that was read.
+    pub found: u64,
+    /// This end's own position.
+    pub position: u64,
+    /// The link's capacity.
+    pub capacity: u64,
+}
+
 /// The sending end, untyped.
 #[derive(Debug)]
 pub(crate) struct OutPort {
     pub(crate) name: String,
+    /// The region's owner at the other end.
+    pub(crate) peer: String,
     pub(crate) outlet: Outlet<MappedRing>,
     pub(crate) held: Cell<bool>,
 }
@@ -48,10 +72,23 @@ impl OutPort {
     pub(crate) fn impossible(&self, found: u64) -> StepError {
         StepError::ImpossiblePosition {
             link: self.name.clone(),
+            peer: self.peer.clone(),
             found,
             known: self.outlet.published(),
             capacity: self.capacity(),
         }
+    }
+
+    /// Why the link was given up, in this incarnation or an earlier one.
+    pub(crate) fn link_fault(&self) -> Option<LinkFault> {
+        let (position, found) = self.outlet.storage.sender_fault()?;
+        Some(LinkFault {
+            link: self.name.clone(),
+            peer: self.peer.clone(),
+            found,
+            position,
+            capacity: self.capacity(),
+        })
     }
 }
 
@@ -59,6 +96,10 @@ impl OutPort {
 #[derive(Debug)]
 pub(crate) struct InPort {
     pub(crate) name: String,
+    /// The region's owner at the other end.
+    pub(crate) peer: String,
+    /// Messages are copied before anybody looks at them.
+    copies: bool,
     pub(crate) inlet: Inlet<MappedRing>,
     pub(crate) latencies: Option<Latencies>,
     close_seen: Cell<bool>,
@@ -71,11 +112,14 @@ pub(crate) struct InPort {
 impl InPort {
     pub(crate) fn new(
         name: String,
+        peer: String,
         inlet: Inlet<MappedRing>,
         latencies: Option<Latencies>,
     ) -> Self {
         Self {
             name,
+            peer,
+            copies: !inlet.trusts(),
             inlet,
             latencies,
             close_seen: Cell::new(false),
@@ -104,10 +148,23 @@ impl InPort {
     pub(crate) fn impossible(&self, found: u64) -> StepError {
         StepError::ImpossiblePosition {
             link: self.name.clone(),
+            peer: self.peer.clone(),
             found,
             known: self.inlet.cursor(),
             capacity: self.inlet.storage.capacity(),
         }
+    }
+
+    /// Why the link was given up, in this incarnation or an earlier one.
+    pub(crate) fn link_fault(&self) -> Option<LinkFault> {
+        let (position, found) = self.inlet.storage.receiver_fault()?;
+        Some(LinkFault {
+            link: self.name.clone(),
+            peer: self.peer.clone(),
+            found,
+            position,
+            capacity: self.inlet.storage.capacity(),
+        })
     }
 
     /// The position of the next message, if this step may have it.
@@ -210,7 +267,19 @@ impl<T: Message> Sender<T> {
     ///
     /// Outside of a step.
     pub fn send_slice(&mut self, values: &[T]) -> Result<(), Refused> {
-        values.iter().try_for_each(|value| self.send(*value))
+        if self.port.outlet.storage.shape().stamped {
+            return values.iter().try_for_each(|value| self.send(*value));
+        }
+        let mut rest = values;
+        loop {
+            rest = &rest[stage_slice(&self.port.outlet, rest)..];
+            if rest.is_empty() {
+                return Ok(());
+            }
+            if let Err(refusal) = self.port.outlet.claim() {
+                return Err(self.refuse(refusal));
+            }
+        }
     }
 
     /// Claims the next slot, or leaves the step as it is: `Full` does not abort it.
@@ -306,10 +375,16 @@ impl<T: Message> Sender<T> {
         self.port.outlet.cursor()
     }
 
-    /// Whether the receiver has ended.
+    /// Whether the receiver has ended, or this end gave the link up.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.port.outlet.closed_by_receiver()
+        self.port.outlet.closed_by_receiver() || self.port.outlet.is_given_up()
+    }
+
+    /// Why this end gave the untrusted link up, if it did: it counts as closed then.
+    #[must_use]
+    pub fn fault(&self) -> Option<LinkFault> {
+        self.port.link_fault()
     }
 
     /// Slots of the link.
@@ -361,9 +436,14 @@ impl<T: Message> Receiver<T> {
     pub fn try_recv(&mut self) -> Option<T> {
         let position = self.port.next()?;
         self.port.record_latency(position);
-        // SAFETY: ports are the one consumer (one `Receiver` an inlet, not `Send`), the position was just seen published and
-        // is given back after the commit at the earliest, and the shape was checked for `T` when the port was made.
-        let value = unsafe { self.port.inlet.storage.read(position) };
+        let value = if self.port.copies {
+            self.port.inlet.storage.copy(position)
+        } else {
+            // SAFETY: ports are the one consumer (one `Receiver` an inlet, not `Send`), the position was just seen published
+            // by a trusted sender and is given back after the commit at the earliest, and the shape was checked for `T` when
+            // the port was made.
+            unsafe { self.port.inlet.storage.read(position) }
+        };
         self.port.inlet.take();
         Some(value)
     }
@@ -406,14 +486,50 @@ impl<T: Message> Receiver<T> {
                 break;
             };
             self.port.record_latency(position);
-            let payload = self.port.inlet.storage.payload(position).cast::<T>();
-            // SAFETY: in bounds and aligned by the shape; seen published, and not overwritten before it is given back,
-            // which the end of the step does at the earliest, when `receive` has long returned.
-            receive(unsafe { payload.as_ref() })?;
+            if self.port.copies {
+                receive(&self.port.inlet.storage.copy(position))?;
+            } else {
+                let payload = self.port.inlet.storage.payload(position).cast::<T>();
+                // SAFETY: in bounds and aligned by the shape; seen published by a trusted sender, and not overwritten before it
+                // is given back, which the end of the step does at the earliest, when `receive` has long returned.
+                receive(unsafe { payload.as_ref() })?;
+            }
             self.port.inlet.take();
             shown += 1;
         }
         Ok(shown)
+    }
+
+    /// Shows up to `most` messages to `receive` as slices and returns how many: in place and as many a slice as lie side by side
+    /// in the contiguous layout, one a slice elsewhere.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a step.
+    pub fn drain_slices(&mut self, most: usize, mut receive: impl FnMut(&[T])) -> usize {
+        let dense = self.port.inlet.storage.shape().is_dense::<T>();
+        if self.port.copies || !dense {
+            return self.drain(most, |message| receive(std::slice::from_ref(message)));
+        }
+        let mut shown = 0;
+        while shown < most && self.port.next().is_some() {
+            let most = (most - shown) as u64;
+            let Some((position, count)) = run_of::<T>(&self.port.inlet, most) else {
+                break;
+            };
+            let first = self
+                .port
+                .inlet
+                .storage
+                .payload(position)
+                .cast::<T>()
+                .as_ptr();
+            // SAFETY: `count` messages of a dense ring side by side from `first` on; otherwise as in `try_drain`.
+            receive(unsafe { std::slice::from_raw_parts(first, count as usize) });
+            self.port.inlet.take_run(count);
+            shown += count as usize;
+        }
+        shown
     }
 
     /// Copies messages out into the front of `values` and returns how many.
@@ -430,7 +546,14 @@ impl<T: Message> Receiver<T> {
         })
     }
 
-    /// Whether the sender has ended and its last message lies behind, this step's receives included.
+    /// Why this end gave the untrusted link up, if it did: it counts as closed after the last message before.
+    #[must_use]
+    pub fn fault(&self) -> Option<LinkFault> {
+        self.port.link_fault()
+    }
+
+    /// Whether the sender has ended, or this end gave the link up, and the last message lies behind, this step's receives
+    /// included.
     #[inline]
     #[must_use]
     pub fn is_closed(&self) -> bool {
