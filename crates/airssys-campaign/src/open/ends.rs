@@ -7,8 +7,8 @@ use airssys_ringbuf::park::{Barrier, Sleeper, Waker};
 use airssys_ringbuf::pulse::{CommandView, PulseView};
 use airssys_ringbuf::region::{Region, SectionEntry, SectionKind};
 use airssys_ringbuf::step::{
-    Attach, Durable, End, HostReceiver, HostSender, Receiver, Sender, StepCore, Verdict, latencies,
-    mistake, progress, read_cell, recover,
+    Attach, Durable, End, HostReceiver, HostSender, Observer, Receiver, Sender, StepCore, Verdict,
+    latencies, link_fault, mistake, progress, read_cell, recover,
 };
 
 use crate::failure::{Failure, ensure};
@@ -36,10 +36,10 @@ pub(crate) fn use_all(own: &Region, seen: &Region) -> Result<(), Failure> {
             SectionKind::Latency => drop(latencies(seen, name)),
             SectionKind::Cell => cells(seen, name),
             SectionKind::Ring | SectionKind::Credit => {
-                hosted::<u64>(own, name);
-                hosted::<Item>(own, name);
-                hosted::<[u64; 8]>(own, name);
-                hosted::<[u8; 3]>(own, name);
+                link::<u64>(own, seen, name);
+                link::<Item>(own, seen, name);
+                link::<[u64; 8]>(own, seen, name);
+                link::<[u8; 3]>(own, seen, name);
             }
             SectionKind::Actor => {
                 for (inputs, outputs) in ACTORS {
@@ -104,24 +104,34 @@ fn cells(seen: &Region, name: &str) {
     }
 }
 
-/// The ends of host ports, which are actors named after their links.
-fn hosted<T: Message>(own: &Region, link: &str) {
-    if let Ok(mut receiver) = HostReceiver::<T>::attach(own, link, own) {
-        for _ in 0..STEPS {
-            let _ = (
-                receiver.try_recv(),
-                receiver.has_news(),
-                receiver.is_closed(),
-            );
+/// Observers, and the ends of host ports, which are actors named after their links.
+fn link<T: Message>(own: &Region, seen: &Region, link: &str) {
+    drop(link_fault(seen, seen, link));
+    if let Ok(mut observer) = Observer::<T>::attach(seen, seen, link) {
+        for _ in 0..4 * STEPS {
+            let _ = (observer.next(), observer.position());
         }
     }
-    if let Ok(mut sender) = HostSender::<T>::attach(own, link, own) {
+    // One after the other: there is one end at a time.
+    for attach in [
+        HostReceiver::<T>::attach,
+        HostReceiver::<T>::attach_untrusting,
+    ] {
+        let Ok(mut receiver) = attach(own, link, own) else {
+            continue;
+        };
         for _ in 0..STEPS {
-            let _ = (
-                sender.try_send(T::zeroed()),
-                sender.room(),
-                sender.is_closed(),
-            );
+            let _ = (receiver.try_recv(), receiver.fault());
+            let _ = (receiver.has_news(), receiver.is_closed());
+        }
+    }
+    for attach in [HostSender::<T>::attach, HostSender::<T>::attach_untrusting] {
+        let Ok(mut sender) = attach(own, link, own) else {
+            continue;
+        };
+        for _ in 0..STEPS {
+            let _ = (sender.try_send(T::zeroed()), sender.fault());
+            let _ = (sender.room(), sender.has_room(), sender.is_closed());
         }
     }
 }
@@ -139,12 +149,14 @@ fn actor<T: Message>(own: &Region, name: &str) -> Result<(), Failure> {
             links.iter().copied().map(end).take(count).collect()
         };
         drop(recover(own, name, &ends(inputs), &ends(outputs)));
-        let Some(mut live) = Live::<T>::attach(own, name, &links, (inputs, outputs)) else {
-            continue;
-        };
-        for number in 0..STEPS {
-            if !live.step(number)? {
-                break;
+        for trusts in [true, false] {
+            let live = Live::<T>::attach(own, name, &links, (inputs, outputs), trusts);
+            if let Some(mut live) = live {
+                let mut numbers = 0..STEPS;
+                while numbers
+                    .next()
+                    .map_or(Ok(false), |number| live.step(number))?
+                {}
             }
         }
     }
@@ -176,9 +188,11 @@ impl<T: Message> Live<T> {
         name: &str,
         links: &[&str],
         (inputs, outputs): (usize, usize),
+        trusts: bool,
     ) -> Option<Self> {
         // An actor without all its ends isn't finished; what it had is dropped.
         let mut attach = Attach::<{ mistake::NONE }>::new(own, name, inputs, outputs).ok()?;
+        attach.trusting(trusts);
         let input = |index: usize| attach.receiver(links.get(index)?, own).ok();
         let received: Option<Vec<Receiver<T>>> = (0..inputs).map(input).collect();
         let output = |index: usize| attach.sender(links.get(index)?, own).ok();
@@ -201,10 +215,12 @@ impl<T: Message> Live<T> {
             if number.is_multiple_of(2) {
                 port.drain(2, |_| {});
             }
-            let _ = (port.try_recv(), port.is_closed(), port.received());
+            let _ = (port.drain_slices(1, |_| {}), port.try_recv());
+            let _ = (port.is_closed(), port.received(), port.fault());
         }
         for port in &mut self.outputs {
-            let _ = (port.room(), port.try_send(T::zeroed()), port.is_closed());
+            let _ = (port.room(), port.try_send(T::zeroed()));
+            let _ = (port.is_closed(), port.fault());
         }
         if let Some(cell) = &mut self.cell {
             cell.set(cell.get().wrapping_add(1));
