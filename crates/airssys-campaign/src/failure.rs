@@ -50,7 +50,7 @@ impl From<StepError> for Failure {
 
 impl From<AttachError> for Failure {
     fn from(error: AttachError) -> Self {
-        Self::broken("attaching an actor", error)
+        Self::Violated(format!("an actor could not attach: {error}"))
     }
 }
 
