@@ -68,7 +68,8 @@ impl Supervisor {
     /// first beat after the order may be of a turn that has read the old one, the second is not.
     fn has_heard(&self, partition: usize) -> bool {
         let beats = self.beats_of(partition);
-        beats.is_none_or(|beats| beats >= self.slots[partition].beats_at_drain + 2)
+        // Wrapping: a hostile partition's beats are any number.
+        beats.is_none_or(|beats| beats.wrapping_sub(self.slots[partition].beats_at_drain) >= 2)
     }
 
     /// Goes on to stopping once the links are empty or the time is over.
@@ -86,7 +87,7 @@ impl Supervisor {
         let heard = (0..self.slots.len()).all(|partition| self.has_heard(partition));
         let steps = (0..self.slots.len())
             .map(|partition| self.steps_of(partition))
-            .sum();
+            .fold(0, u64::wrapping_add);
         if now_ns >= until_ns || (empty && heard && quiet_at == Some(steps)) {
             self.stop_in_reverse().await;
         } else {

@@ -1,6 +1,7 @@
 //! The register of campaigns: one file each, one entry each.
 
 mod every_instruction;
+mod hostile_peer;
 mod mutants;
 mod open_bytes;
 mod random_kills;
@@ -26,12 +27,13 @@ pub struct Campaign {
 }
 
 /// Every campaign.
-pub const ALL: [Campaign; 5] = [
+pub const ALL: [Campaign; 6] = [
     every_instruction::CAMPAIGN,
     mutants::CAMPAIGN,
     random_kills::CAMPAIGN,
     open_bytes::CAMPAIGN,
     wild_access::CAMPAIGN,
+    hostile_peer::CAMPAIGN,
 ];
 
 /// The campaign of that name.

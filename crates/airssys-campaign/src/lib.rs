@@ -14,6 +14,7 @@ mod actors;
 mod bus;
 mod campaigns;
 mod failure;
+mod hostile;
 mod instructions;
 mod judge;
 mod lives;
@@ -31,4 +32,4 @@ mod watch;
 pub use campaigns::{ALL, Campaign, find};
 #[doc(hidden)]
 pub use open::{corpus, open_any};
-pub use run::{Options, run, short};
+pub use run::{Options, round, run, short};

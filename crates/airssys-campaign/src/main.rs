@@ -11,6 +11,9 @@ use clap::{Arg, ArgAction, Command, value_parser};
 const LIST: &str = "list";
 
 fn main() -> ExitCode {
+    if let Some(code) = airssys_campaign::round() {
+        return code;
+    }
     let matches = command().get_matches();
     let name: &String = matches.get_one("campaign").expect("clap requires it");
     let options = Options {

@@ -7,10 +7,9 @@ pub(crate) mod ends;
 pub(crate) mod mutate;
 pub(crate) mod shapes;
 
-use std::cell::RefCell;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use airssys_ringbuf::region::{Access, Expected, Inspection, Region, inspect};
 
@@ -22,23 +21,22 @@ use crate::failure::{Failure, ensure};
 pub(crate) struct Opener {
     file: File,
     path: PathBuf,
-    directory: Directory,
 }
 
 impl Opener {
+    /// By a file of this process in `directory`, which goes with that.
+    ///
     /// # Errors
     ///
     /// [`Failure::Broken`] if there can be no such file.
-    pub(crate) fn new() -> Result<Self, Failure> {
-        let broken = |error| Failure::broken("creating a file in /dev/shm", error);
-        let directory = Directory::create().map_err(broken)?;
-        let path = directory.path().join("region");
+    pub(crate) fn new(directory: &Directory) -> Result<Self, Failure> {
+        let path = directory.path().join(std::process::id().to_string());
         let mut options = fs::OpenOptions::new();
-        let file = options.read(true).write(true).create_new(true);
+        options.read(true).write(true).create(true).truncate(true);
+        let file = options.open(&path);
         Ok(Self {
-            file: file.open(&path).map_err(broken)?,
+            file: file.map_err(|error| Failure::broken("creating a file in /dev/shm", error))?,
             path,
-            directory,
         })
     }
 
@@ -90,10 +88,6 @@ impl Opener {
         }
         Ok(())
     }
-
-    pub(crate) fn directory(&self) -> &Path {
-        self.directory.path()
-    }
 }
 
 /// All that the directory says is inside of the file, aligned and apart.
@@ -130,9 +124,12 @@ fn check_sound(found: &Inspection, len: usize) -> Result<(), Failure> {
 #[doc(hidden)]
 pub fn open_any(bytes: &[u8]) {
     thread_local! {
-        static OPENER: RefCell<Opener> = RefCell::new(Opener::new().expect("room in /dev/shm"));
+        static OPENER: (Opener, Directory) = {
+            let directory = Directory::create().expect("room in /dev/shm");
+            (Opener::new(&directory).expect("room in /dev/shm"), directory)
+        };
     }
-    OPENER.with_borrow(|opener| {
+    OPENER.with(|(opener, _)| {
         let tried = opener.try_bytes(bytes).and_then(|_| {
             let mut sealed = bytes.to_vec();
             mutate::seal(&mut sealed);
@@ -152,6 +149,6 @@ pub fn open_any(bytes: &[u8]) {
 #[doc(hidden)]
 #[must_use]
 pub fn corpus() -> Vec<(String, Vec<u8>)> {
-    let opener = Opener::new().expect("room in /dev/shm");
-    shapes::corpus(opener.directory()).expect("sound regions")
+    let directory = Directory::create().expect("room in /dev/shm");
+    shapes::corpus(directory.path()).expect("sound regions")
 }

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::campaigns::{Campaign, find};
 use crate::failure::Failure;
+use crate::hostile;
 use crate::seed::{Seed, fresh_seed};
 
 /// A promise was broken.
 const VIOLATED: u8 = 1;
 /// The campaign could not do its part: neither a violation nor the lack of one.
-const BROKEN: u8 = 3;
+pub(crate) const BROKEN: u8 = 3;
 
 /// Violations that are told in words; the others are counted.
 const TOLD_MAX: u64 = 20;
@@ -176,6 +177,32 @@ pub fn run(campaign: &Campaign, options: Options) -> ExitCode {
     })
 }
 
+/// What a process does that a campaign has started as a part of itself; `None` if this one wasn't.
+///
+/// A program that runs campaigns asks this before anything else.
+#[must_use]
+#[expect(clippy::print_stdout, reason = "the answer to the process that asked")]
+pub fn round() -> Option<ExitCode> {
+    let mut arguments = std::env::args().skip(1);
+    let seed = arguments
+        .next()
+        .filter(|first| first == hostile::ROUND)
+        .and_then(|_| arguments.next()?.parse().ok())?;
+    Some(match hostile::round(seed) {
+        Ok(tally) => {
+            println!("{}", tally.to_line());
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(match failure {
+                Failure::Violated(_) => VIOLATED,
+                Failure::Broken(_) => BROKEN,
+            })
+        }
+    })
+}
+
 /// The short form of a campaign, for a test without a harness. `AIRSSYS_SEED` brings the draws of an earlier run back.
 ///
 /// # Panics
@@ -183,6 +210,9 @@ pub fn run(campaign: &Campaign, options: Options) -> ExitCode {
 /// If there is no campaign of that name.
 #[must_use]
 pub fn short(name: &str) -> ExitCode {
+    if let Some(code) = round() {
+        return code;
+    }
     let campaign = find(name).expect("a campaign of the register");
     let seed = std::env::var("AIRSSYS_SEED").ok();
     let options = Options {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use nix::sys::resource::{Resource, setrlimit};
 
 use super::Campaign;
+use crate::bus::Directory;
 use crate::failure::Failure;
 use crate::open::{Opener, mutate, shapes};
 use crate::process::{Child, End};
@@ -33,8 +34,10 @@ const CPU_MAX: Duration = Duration::from_secs(10);
 const CPU_MAX_ALONE: Duration = Duration::from_secs(2);
 
 fn run(run: &Run) -> Result<Outcome, Failure> {
-    let opener = Opener::new()?;
-    let mut bases: Vec<Vec<u8>> = shapes::sound(opener.directory())?
+    let directory = Directory::create()
+        .map_err(|error| Failure::broken("creating a directory in /dev/shm", error))?;
+    let opener = Opener::new(&directory)?;
+    let mut bases: Vec<Vec<u8>> = shapes::sound(directory.path())?
         .into_iter()
         .map(|(_, bytes)| bytes)
         .collect();
@@ -44,12 +47,17 @@ fn run(run: &Run) -> Result<Outcome, Failure> {
         }
     }
     bases.extend(stored_corpus());
+    let place = Place {
+        bases: &bases,
+        directory: &directory,
+        seed: run.seed(),
+    };
     let mut next = 0_u64;
     while run.goes_on() {
         let batch = next..next.saturating_add(BATCH).min(run.count());
         let trials = batch.end - batch.start;
-        if tried(&bases, run.seed(), batch.clone(), CPU_MAX)? != End::Exited(0) {
-            blame(run, &bases, batch.clone())?;
+        if place.tried(batch.clone(), CPU_MAX)? != End::Exited(0) {
+            blame(run, &place, batch.clone())?;
         }
         next = batch.end;
         run.tried(trials);
@@ -71,39 +79,53 @@ fn stored_corpus() -> Vec<Vec<u8>> {
     paths.iter().flat_map(std::fs::read).collect()
 }
 
-/// Runs trials in a child.
-fn tried(bases: &[Vec<u8>], seed: u64, trials: Range<u64>, cpu: Duration) -> Result<End, Failure> {
-    Child::spawn(|| {
-        let seconds = cpu.as_secs();
-        if setrlimit(Resource::RLIMIT_CPU, seconds, seconds + 1).is_err() {
-            return 2;
-        }
-        let ran = Opener::new().and_then(|opener| {
-            trials.into_iter().try_for_each(|trial| {
-                let mut draws = Seed::new(seed ^ trial.rotate_left(32));
-                let bytes = match usize::try_from(trial) {
-                    Ok(index) if index < bases.len() => bases[index].clone(),
-                    _ => mutate::mutated(bases, &mut draws),
-                };
-                let opened = opener.try_bytes(&bytes).map(drop);
-                opened.map_err(|failure| failure.at(format_args!("trial {trial}")))
-            })
-        });
-        match ran {
-            Ok(()) => 0,
-            Err(failure) => {
-                eprintln!("open-bytes: {failure}");
-                1
+/// What every trial starts from.
+struct Place<'a> {
+    bases: &'a [Vec<u8>],
+    directory: &'a Directory,
+    seed: u64,
+}
+
+impl Place<'_> {
+    /// Runs trials in a child.
+    fn tried(&self, trials: Range<u64>, cpu: Duration) -> Result<End, Failure> {
+        Child::spawn(|| {
+            let seconds = cpu.as_secs();
+            if setrlimit(Resource::RLIMIT_CPU, seconds, seconds + 1).is_err() {
+                return 2;
             }
-        }
-    })?
-    .wait()
+            let ran = Opener::new(self.directory).and_then(|opener| {
+                trials
+                    .into_iter()
+                    .try_for_each(|trial| self.trial(&opener, trial))
+            });
+            match ran {
+                Ok(()) => 0,
+                Err(failure) => {
+                    eprintln!("open-bytes: {failure}");
+                    1
+                }
+            }
+        })?
+        .wait()
+    }
+
+    fn trial(&self, opener: &Opener, trial: u64) -> Result<(), Failure> {
+        let mut draws = Seed::new(self.seed ^ trial.rotate_left(32));
+        let bytes = match usize::try_from(trial) {
+            // Without a change at first.
+            Ok(index) if index < self.bases.len() => self.bases[index].clone(),
+            _ => mutate::mutated(self.bases, &mut draws),
+        };
+        let tried = opener.try_bytes(&bytes).map(drop);
+        tried.map_err(|failure| failure.at(format_args!("trial {trial}")))
+    }
 }
 
 /// Finds the trials of a batch that went wrong.
-fn blame(run: &Run, bases: &[Vec<u8>], batch: Range<u64>) -> Result<(), Failure> {
+fn blame(run: &Run, place: &Place<'_>, batch: Range<u64>) -> Result<(), Failure> {
     for trial in batch {
-        let end = tried(bases, run.seed(), trial..trial + 1, CPU_MAX_ALONE)?;
+        let end = place.tried(trial..trial + 1, CPU_MAX_ALONE)?;
         if end != End::Exited(0) {
             run.violated(format_args!("trial {trial} ended its process with {end:?}"));
         }
