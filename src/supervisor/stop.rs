@@ -21,8 +21,9 @@ impl Supervisor {
 
     /// What the partition's actors have done: steps that they have committed, and moves on local links, which are part of none.
     pub(super) fn steps_of(&self, partition: usize) -> u64 {
-        let committed: u64 = self.actors_of(partition).map(|actor| actor.steps).sum();
-        committed + self.locals.moves_of(&self.plan, partition)
+        let committed = self.actors_of(partition).map(|actor| actor.steps);
+        let committed = committed.fold(0, u64::wrapping_add);
+        committed.wrapping_add(self.locals.moves_of(&self.plan, partition))
     }
 
     /// Whether the partition's actors have all committed their end.

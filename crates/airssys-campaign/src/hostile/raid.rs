@@ -259,7 +259,7 @@ impl Raid {
             Strategy::Closes => {
                 let credit_at = self.credits[ring].offset / 8;
                 let at = [ring_at + CLOSE, credit_at + RECEIVER_CLOSE][self.below(2)];
-                let known = self.newest(ring) + 1;
+                let known = self.newest(ring).wrapping_add(1);
                 let value = self.near(known);
                 self.store(
                     at,
@@ -305,7 +305,7 @@ impl Raid {
             (1 << 40) + self.draws.below(1 << 60)
         } else {
             let known = self.image[index];
-            known.saturating_sub(self.draws.below(known + 2))
+            known.saturating_sub(self.draws.below(known.saturating_add(2)))
         };
         self.store(index, far);
     }
@@ -334,7 +334,7 @@ impl Raid {
         let next = if self.draws.below(4096) == 0 {
             self.near(at)
         } else {
-            at + 1
+            at.wrapping_add(1)
         };
         self.store(shown, next);
         self.next[ring] = next;
