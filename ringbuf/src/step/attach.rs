@@ -447,7 +447,9 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             self.close();
         }
         if self.control.steps == 0 && !self.cells.is_empty() {
-            self.gate.dirty.set(u64::MAX >> (CELLS_MAX - self.cells.len()));
+            self.gate
+                .dirty
+                .set(u64::MAX >> (CELLS_MAX - self.cells.len()));
             let _ = self.commit(false);
         }
     }
