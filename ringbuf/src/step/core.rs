@@ -419,15 +419,13 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             .done(record)
             .store(u64::from(done), Ordering::Relaxed);
         self.note_moved(record);
-        let whole = self.delta.take_whole() && MISTAKE != mistake::INACTIVE_TRUSTED;
-        if whole {
+        if self.delta.take_whole() && MISTAKE != mistake::INACTIVE_TRUSTED {
             self.fill_whole(record);
-        } else {
-            if MISTAKE != mistake::TWO_WORD_COMMIT {
-                self.fill_inputs(record);
-            }
-            self.fill_outputs(record);
         }
+        if MISTAKE != mistake::TWO_WORD_COMMIT {
+            self.fill_inputs(record);
+        }
+        self.fill_outputs(record);
     }
 
     /// Marks what this step has moved: in this record, and in the other, which the next commit fills.
