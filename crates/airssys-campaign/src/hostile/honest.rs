@@ -67,7 +67,7 @@ impl Actor for Honest {
         let asks = state.end == 0 || state.sent.count < state.end;
         let room = if asks { self.ask.room().min(16) } else { 0 };
         for _ in 0..room {
-            let item = state.sent.next(IN, 0);
+            let item = state.sent.next(IN[0], 0);
             self.ask.send(item)?;
         }
         let moved = seen + room > 0;

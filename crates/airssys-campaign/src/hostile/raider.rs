@@ -47,7 +47,7 @@ impl Actor for Raider {
             return Ok(Step::Done);
         }
         for seq in 0..self.raids.0.room().min(8) as u64 {
-            self.raids.0.send(Item::new(IN, seq, 0))?;
+            self.raids.0.send(Item::new(IN[0], seq, 0))?;
         }
         for _ in 0..self.raids.1.room().min(8) {
             self.raids.1.send(Line::zeroed())?;

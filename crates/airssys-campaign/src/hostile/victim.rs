@@ -66,7 +66,7 @@ impl Victim {
             let Some(item) = self.ask.try_recv() else {
                 break;
             };
-            state.asked.receive(IN, &item);
+            state.asked.receive(IN[0], &item);
             let answer = state.answered.next(OUT[0], 0);
             self.answer.send(answer)?;
             asked += 1;

@@ -134,7 +134,7 @@ fn step(path: &Path) -> Result<(), Failure> {
             cell.set(input.try_recv().map_or(0, |item| item.seq));
         }
         // A refusal shows in the region that comes of it.
-        let _ = output.send(Item::new(IN, seq, 0));
+        let _ = output.send(Item::new(IN[0], seq, 0));
         let _ = core.finish(Verdict::Keep)?;
     }
     Ok(())
