@@ -85,6 +85,23 @@ impl Stepped {
         Ok(())
     }
 
+    /// Runs on to the next marker or the end, and counts the system calls on the way: entries and exits of each.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Broken`] if the kernel refuses.
+    pub(crate) fn calls_to_marker(&mut self) -> Result<(u64, Option<End>), Failure> {
+        let mut calls = 0;
+        loop {
+            ptrace::syscall(self.0.pid(), None).map_err(refused)?;
+            match self.look()? {
+                Stop::Instruction => calls += 1,
+                Stop::Marker => return Ok((calls, None)),
+                Stop::Ended(end) => return Ok((calls, Some(end))),
+            }
+        }
+    }
+
     /// Kills the child where it stands.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ mod maps;
 mod open;
 mod points;
 mod process;
+mod quiet;
 mod random;
 mod run;
 mod seed;
@@ -32,4 +33,5 @@ mod watch;
 pub use campaigns::{ALL, Campaign, find};
 #[doc(hidden)]
 pub use open::{corpus, open_any};
+pub use quiet::{Planted, quiet_steps};
 pub use run::{Options, round, run, short};

@@ -32,6 +32,16 @@ pub(crate) enum End {
     Signaled(Signal),
 }
 
+impl End {
+    /// The exit code, of one that ended by itself.
+    pub(crate) fn code(self) -> Option<i32> {
+        match self {
+            Self::Exited(code) => Some(code),
+            Self::Signaled(_) => None,
+        }
+    }
+}
+
 /// What waiting for a child told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum News {

@@ -1,0 +1,93 @@
+//! Whether a spinning step allocates or calls the kernel: counted, in a traced child between two markers.
+
+use crate::actors::{Incarnation, Middle, Plan, Sink, Source};
+use crate::bus::{Bus, Capacities};
+use crate::failure::{Failure, ensure};
+use crate::instructions::{Stepped, marker};
+use airssys_ringbuf::step::mistake;
+
+/// Rounds of all actors between two markers.
+const ROUNDS: u64 = 2_000;
+
+/// Exit code of a child in which something was allocated.
+const ALLOCATED: i32 = 4;
+
+/// What is planted among the steps, to see it found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// Nothing.
+    Nothing,
+    /// One system call.
+    SystemCall,
+    /// One allocation.
+    Allocation,
+}
+
+/// Steps a source, a middle and a sink, with receives, claims, sends, durable changes, commits, aborts and idle steps, and
+/// says what was found: system calls beyond a marker's own, and whether anything was allocated.
+///
+/// `allocations` counts those of this process so far.
+///
+/// # Errors
+///
+/// What kept it from judging, as text.
+pub fn quiet_steps(planted: Planted, allocations: impl Fn() -> u64) -> Result<(u64, bool), String> {
+    judge(planted, allocations).map_err(|failure| failure.to_string())
+}
+
+fn judge(planted: Planted, allocations: impl Fn() -> u64) -> Result<(u64, bool), Failure> {
+    let bus = Bus::create(Capacities {
+        input: 64,
+        outputs: 64,
+    })?;
+    let body = || live(&bus, planted, &allocations).unwrap_or(1);
+    let mut child = Stepped::spawn(body)?;
+    // The first span has nothing in it but what a marker needs itself.
+    let (own, _) = child.calls_to_marker()?;
+    let (calls, ended) = child.calls_to_marker()?;
+    ensure!(ended.is_none(), "the child ended early: {ended:?}");
+    let (_, ended) = child.calls_to_marker()?;
+    let code = ended.map(|end| end.code());
+    ensure!(
+        matches!(code, Some(Some(0 | ALLOCATED))),
+        "the child ended with {ended:?}"
+    );
+    Ok((calls.abs_diff(own), code == Some(Some(ALLOCATED))))
+}
+
+fn live(bus: &Bus, planted: Planted, allocations: &impl Fn() -> u64) -> Result<i32, Failure> {
+    let mut source = Source::attach(bus, 0)?;
+    let life = Incarnation::new(1, u64::MAX);
+    let mut middle = Middle::<{ mistake::NONE }>::attach(bus, life)?;
+    let mut sink = Sink::attach(bus)?;
+    let mut round = |number: u64| -> Result<(), Failure> {
+        source.step(1 + number % 5, false)?;
+        middle.step(match number % 7 {
+            3 => Plan::Abort,
+            5 => Plan::Idle,
+            _ => Plan::Work,
+        })?;
+        // Now and then the outputs fill up, and sends are refused.
+        if number % 50 > 30 {
+            sink.step(u64::MAX)?;
+        }
+        Ok(())
+    };
+    round(0)?;
+    marker();
+    marker();
+    let before = allocations();
+    for number in 0..ROUNDS {
+        round(number)?;
+        if number == ROUNDS / 2 {
+            match planted {
+                Planted::Nothing => {}
+                Planted::SystemCall => std::thread::yield_now(),
+                Planted::Allocation => drop(std::hint::black_box(Box::new(number))),
+            }
+        }
+    }
+    let allocated = allocations() != before;
+    marker();
+    Ok(if allocated { ALLOCATED } else { 0 })
+}
