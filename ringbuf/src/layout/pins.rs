@@ -261,3 +261,21 @@ fn words_with_different_readers_lie_on_different_line_pairs() {
     assert_eq!(words, [0, 1, 2]);
     assert!(words.iter().all(|&pair| pair < slots));
 }
+
+#[test]
+fn hints() {
+    assert_eq!([hint_word::COUNT, hint_word::NUMBERS], [0, 16]);
+    assert_eq!(SCANNED_LINKS_MAX, 16);
+    for (links, capacity) in [(1, 64), (32, 64), (33, 128), (4096, 8192)] {
+        let section = hints_section("book", links);
+        assert_eq!(
+            (section.kind, section.name.as_str()),
+            (SectionKind::Hints, "book")
+        );
+        assert_eq!((section.count, section.stride), (capacity, 8));
+        assert_eq!(
+            (section.len, section.align),
+            (128 + 8 * capacity as usize, 128)
+        );
+    }
+}

@@ -3,10 +3,12 @@
 //! Ends are attached in the order in which the topology declares them: an end's index is its place in the commit record.
 
 use std::cell::Cell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
 use crate::latency::{BUCKETS, Latencies};
-use crate::layout::{CELLS_MAX, RingShape, actor_words, cell_buffer_words};
+use crate::layout::{CELLS_MAX, RingShape, SCANNED_LINKS_MAX, actor_words, cell_buffer_words};
 use crate::memory::{Access, RangeError, Words};
 use crate::message::Message;
 use crate::region::{OpenError, Region, SectionEntry, SectionKind};
@@ -18,7 +20,11 @@ use crate::step::cell::{AnyCell, CellState, Durable};
 use crate::step::claims::Claimed;
 use crate::step::core::{CellPort, StepCore};
 use crate::step::delta::Delta;
+use crate::step::fan_in::{Hinted, Receivers};
 use crate::step::gate::Gate;
+use crate::step::hints::{
+    HintReader, Hinting, Hints, links_between, section_of as section_of_hints,
+};
 use crate::step::mistake;
 use crate::step::ports::{InPort, OutPort, Receiver, Sender};
 use crate::step::record::Records;
@@ -194,6 +200,16 @@ pub struct Attach<'a, const MISTAKE: u8 = { mistake::NONE }> {
     actor: String,
     trusts: bool,
     core: StepCore<MISTAKE>,
+    /// By the owner of the receiving region: the hints to it, and the numbers of the links.
+    hinted: HashMap<String, Option<(Rc<Hints>, Numbers)>>,
+}
+
+/// The numbers of the links between two partitions.
+type Numbers = HashMap<String, u32>;
+
+fn numbers(sender: &Region, receiver: &Region) -> Numbers {
+    let links = links_between(sender, receiver).map(str::to_owned);
+    links.zip(0..).collect()
 }
 
 impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
@@ -227,6 +243,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             own,
             actor: actor.to_owned(),
             trusts: true,
+            hinted: HashMap::new(),
             core: StepCore {
                 records,
                 control,
@@ -235,6 +252,8 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 delta: Delta::new(inputs, outputs),
                 owing: Vec::with_capacity(inputs),
                 failed: None,
+                hints: Vec::new(),
+                hint_readers: Vec::new(),
                 inputs: Vec::new(),
                 outputs: Vec::new(),
                 cells: Vec::new(),
@@ -267,14 +286,13 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         receiver: &Region,
     ) -> Result<Sender<T>, AttachError> {
         let ring = ring_of::<T>(self.own, receiver, link)?;
-        self.add_output(link, receiver.owner(), ring)
-            .map(Sender::new)
+        self.add_output(link, receiver, ring).map(Sender::new)
     }
 
     fn add_output(
         &mut self,
         link: &str,
-        peer: &str,
+        receiver: &Region,
         ring: MappedRing,
     ) -> Result<Rc<OutPort>, AttachError> {
         let index = self.core.outputs.len();
@@ -294,14 +312,90 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         }
         let port = Rc::new(OutPort {
             name: link.to_owned(),
-            peer: peer.to_owned(),
+            peer: receiver.owner().to_owned(),
             outlet,
             held: Cell::new(false),
             gate: Rc::clone(&self.core.gate),
             index,
+            hinting: self.hinting(link, receiver)?,
         });
         self.core.outputs.push(Rc::clone(&port));
         Ok(port)
+    }
+
+    /// How `link` is hinted at, if it is.
+    fn hinting(&mut self, link: &str, receiver: &Region) -> Result<Option<Hinting>, AttachError> {
+        if !self.hinted.contains_key(receiver.owner()) {
+            let hinted = match section_of_hints(self.own, receiver) {
+                Some(section) => {
+                    let hints = in_range(self.own, section, Hints::new(self.own, section))?;
+                    let hints = Rc::new(hints);
+                    self.core.hints.push(Rc::clone(&hints));
+                    Some((hints, numbers(self.own, receiver)))
+                }
+                None => None,
+            };
+            self.hinted.insert(receiver.owner().to_owned(), hinted);
+        }
+        let hinted = self.hinted.get(receiver.owner()).and_then(Option::as_ref);
+        Ok(hinted.and_then(|(hints, numbers)| {
+            Some(Hinting {
+                hints: Rc::clone(hints),
+                number: *numbers.get(link)?,
+            })
+        }))
+    }
+
+    /// The next incoming ends as one: each link with the region that it is sent in.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError`] if a section is missing, too small, or of another schema.
+    ///
+    /// # Panics
+    ///
+    /// If they are more than [`new`](Self::new) was told.
+    pub fn receivers<T: Message>(
+        &mut self,
+        links: &[(&str, &Region)],
+    ) -> Result<Receivers<T>, AttachError> {
+        let mut ports = Vec::with_capacity(links.len());
+        let mut hinted: HashMap<&str, Option<(Hinted, Numbers)>> = HashMap::new();
+        let mut scanned = Vec::new();
+        for (place, &(link, sender)) in (0..).zip(links) {
+            ports.push(self.receiver(link, sender)?);
+            let peer = match hinted.entry(sender.owner()) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(self.hinted_by(sender, links.len())?),
+            };
+            let number = peer
+                .as_ref()
+                .and_then(|(_, numbers)| numbers.get(link).copied());
+            match (peer, number) {
+                (Some((hinted, _)), Some(number)) => hinted.links[number as usize] = place,
+                _ => scanned.push(place),
+            }
+        }
+        let hinted = hinted.into_values().flatten().map(|(hinted, _)| hinted);
+        let gate = Rc::clone(&self.core.gate);
+        Ok(Receivers::new(ports, gate, hinted.collect(), scanned))
+    }
+
+    /// The hints of `sender`, if it makes any and there are enough links that they are worth reading.
+    fn hinted_by(
+        &mut self,
+        sender: &Region,
+        links: usize,
+    ) -> Result<Option<(Hinted, Numbers)>, AttachError> {
+        let section = section_of_hints(sender, self.own).filter(|_| links > SCANNED_LINKS_MAX);
+        let Some(section) = section else {
+            return Ok(None);
+        };
+        let reader = in_range(sender, section, HintReader::new(sender, section))?;
+        let reader = Rc::new(reader);
+        self.core.hint_readers.push(Rc::clone(&reader));
+        let numbers = numbers(sender, self.own);
+        Ok(Some((Hinted::new(reader, numbers.len()), numbers)))
     }
 
     /// The next incoming end: `link`, sent in the region `sender`.
@@ -460,7 +554,7 @@ pub fn recover(
     }
     for end in outputs {
         let ring = ring_between(own, end.peer, end.link, end.payload)?;
-        attach.add_output(end.link, end.peer.owner(), ring)?;
+        attach.add_output(end.link, end.peer, ring)?;
     }
     Ok(attach.finish().is_done())
 }
@@ -474,6 +568,10 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
                 let from = self.records.out_from(active, index).load(Ordering::Relaxed);
                 port.outlet.publish_range(from, port.outlet.published());
             }
+        }
+        // The life before may have been killed before it hinted at what it had published.
+        for hints in &self.hints {
+            hints.overflow();
         }
         for port in &self.inputs {
             port.inlet.give_back();
