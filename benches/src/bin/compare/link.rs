@@ -110,7 +110,7 @@ fn stream<const W: usize>(
     near.actor("sink", into, move |from| Sink::new(sink.clone(), from));
     let mut far = plan.partition("far");
     place(&mut far, cell, 1);
-    far.actor("source", out, move |to| Source::new(setting.job, to));
+    far.actor("source", out, move |to| Source::new(&setting, to));
 }
 
 /// Pinned and spinning, where there are two cores.
