@@ -72,9 +72,9 @@ pub use actor::{Actor, Refused, Step, TrySendError};
 pub use airssys_ringbuf::__private::message_rt as message;
 pub use airssys_ringbuf::clock::monotonic_ns;
 pub use airssys_ringbuf::step::{
-    Durable, ObserveError, Receiver, SendError, Sender, Slot, StepError,
+    Durable, LinkFault, ObserveError, Observer, Receiver, Seen, SendError, Sender, Slot, StepError,
 };
-pub use airssys_ringbuf::{Message, Schema};
+pub use airssys_ringbuf::{Layout, Message, Schema};
 pub use bus::{BusError, Holder};
 pub use embed::{HostError, HostReceiver, HostSender, Hosted, Inline, TurnError, Turned};
 pub use enter::enter;
@@ -100,9 +100,9 @@ pub use airssys_ringbuf as ringbuf;
 /// Everything that an actor's author and a topology's author need.
 pub mod prelude {
     pub use crate::{
-        Actor, Durable, HostReceiver, HostSender, Launch, Leftover, LinkOptions, LocalReceiver,
-        LocalSender, Receiver, Refused, Restart, Sender, Step, Topology, TopologyError, Turned,
-        Wait, durable, durable_with, message,
+        Actor, Durable, HostReceiver, HostSender, Launch, Layout, Leftover, LinkOptions,
+        LocalReceiver, LocalSender, Receiver, Refused, Restart, Sender, Step, Topology,
+        TopologyError, Turned, Wait, durable, durable_with, message,
     };
 }
 

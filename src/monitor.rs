@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use airssys_ringbuf::Message;
-use airssys_ringbuf::step::{ObserveError, latencies, read_cell};
+use airssys_ringbuf::region::Region;
+use airssys_ringbuf::step::{
+    AttachError, LinkFault, ObserveError, Observer, latencies, link_fault, read_cell,
+};
 use hdrhistogram::Histogram;
 
 use crate::machine::{self, MemoryReport};
@@ -13,7 +16,7 @@ use crate::partition::view::BusView;
 use crate::supervisor::Command;
 use crate::supervisor::control::Control;
 use crate::supervisor::status::{PartitionStatus, StatusBoard};
-use crate::topology::model::{ActorId, Plan};
+use crate::topology::model::{ActorId, LinkPlan, Plan};
 
 /// Something of a running bus couldn't be read.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +40,9 @@ pub enum ReadError {
         /// The link.
         link: String,
     },
+    /// The link carries something else.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
     /// The region doesn't say.
     #[error(transparent)]
     Observe(#[from] ObserveError),
@@ -54,6 +60,8 @@ pub struct LinkStatus {
     pub received: u64,
     /// Slots.
     pub capacity: u64,
+    /// Why one of its ends gave the link up, if it is an untrusted one and did.
+    pub fault: Option<LinkFault>,
 }
 
 impl LinkStatus {
@@ -144,9 +152,42 @@ impl Monitor {
                     sent,
                     received,
                     capacity: link.capacity,
+                    fault: self.link_fault(link),
                 }
             })
             .collect()
+    }
+
+    fn link_fault(&self, link: &LinkPlan) -> Option<LinkFault> {
+        let (from, to) = self.link_regions(link);
+        // A link's two sections were found when the bus was opened.
+        link_fault(from, to, &link.name).ok().flatten()
+    }
+
+    /// The regions of a link's sender and receiver.
+    fn link_regions(&self, link: &LinkPlan) -> (&Region, &Region) {
+        (
+            self.view.partition(link.from.partition),
+            self.view.partition(link.to.partition),
+        )
+    }
+
+    fn find_link(&self, name: &str) -> Result<&LinkPlan, ReadError> {
+        let found = self.plan.links.iter().find(|plan| plan.name == name);
+        found.ok_or_else(|| {
+            let known = self.plan.links.iter().map(|plan| plan.name.as_str());
+            self.unknown("link", name, known)
+        })
+    }
+
+    /// Looks at a link's messages from outside, live or after the bus has ended: neither end knows of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]: there is no such link, or it carries another message.
+    pub fn observe<T: Message>(&self, link: &str) -> Result<Observer<T>, ReadError> {
+        let (from, to) = self.link_regions(self.find_link(link)?);
+        Ok(Observer::attach(from, to, link)?)
     }
 
     /// Every partition's lives, in order of start.
@@ -174,11 +215,7 @@ impl Monitor {
     ///
     /// Never: the histogram's bounds are constants that it accepts.
     pub fn latency(&self, link: &str) -> Result<Histogram<u64>, ReadError> {
-        let found = self.plan.links.iter().find(|plan| plan.name == link);
-        let plan = found.ok_or_else(|| {
-            let known = self.plan.links.iter().map(|plan| plan.name.as_str());
-            self.unknown("link", link, known)
-        })?;
+        let plan = self.find_link(link)?;
         if !plan.stamped {
             return Err(ReadError::NotStamped {
                 link: link.to_owned(),

@@ -8,12 +8,20 @@
 //! | doorbells | one 32-bit word for each region of the bus | the owner |
 //! | actor | control; record 0; record 1 | the owner |
 //! | cell | buffer 0; buffer 1 | the owner |
-//! | ring | sender's close; slots | the owner, which sends on it |
-//! | credit | credit; receiver's close | the owner, which receives from it |
+//! | ring | sender's close, fault | the owner, which sends on it |
+//! | | reserved | the owner |
+//! | | tail (contiguous slots) | the owner |
+//! | | slots | the owner |
+//! | credit | credit | the owner, which receives from it |
+//! | | receiver's close, fault | the owner |
 //! | command | order | the supervisor |
 //! | latency | buckets | the owner, which receives from it |
 //!
 //! A test pins every figure; a change of one is a new layout version.
+
+mod shape;
+
+pub use shape::{Layout, RingShape};
 
 use crate::memory::LINE_PAIR;
 use crate::region::{Section, SectionKind};
@@ -59,13 +67,21 @@ pub(crate) mod command_word {
     pub(crate) const COUNT: usize = WORDS_A_PAIR;
 }
 
-/// Words of a ring section.
+/// Words of a ring section. The sender's close is looked at in every step of the receiver, `reserved` by observers, and the
+/// tail is waited on: each has a line pair of its own.
 pub(crate) mod ring_word {
-    use super::LINE_PAIR;
+    use super::{LINE_PAIR, WORDS_A_PAIR};
     pub(crate) const CLOSE: usize = 0;
-    pub(crate) const COUNT: usize = 1;
-    /// Byte offset of the slots.
-    pub(crate) const SLOTS: usize = LINE_PAIR;
+    /// One more than the position at which this end gave the link up, if the receiver's credit became impossible.
+    pub(crate) const FAULT: usize = 1;
+    /// The word that was impossible.
+    pub(crate) const FOUND: usize = 2;
+    pub(crate) const RESERVED: usize = WORDS_A_PAIR;
+    pub(crate) const TAIL: usize = 2 * WORDS_A_PAIR;
+    pub(crate) const COUNT: usize = 3 * WORDS_A_PAIR;
+    /// Byte offset of the slots. An odd number of line pairs: rings of the same power of two, one after the other, don't
+    /// begin in the same sets of the cache.
+    pub(crate) const SLOTS: usize = 3 * LINE_PAIR;
 }
 
 /// Words of a credit section. The close lies apart from the credit: a sender looks at it in every step, and must not lose
@@ -74,6 +90,10 @@ pub(crate) mod credit_word {
     use super::WORDS_A_PAIR;
     pub(crate) const CREDIT: usize = 0;
     pub(crate) const CLOSE: usize = WORDS_A_PAIR;
+    /// One more than the position at which this end gave the link up, if the sender's word for it became impossible.
+    pub(crate) const FAULT: usize = WORDS_A_PAIR + 1;
+    /// The word that was impossible.
+    pub(crate) const FOUND: usize = WORDS_A_PAIR + 2;
     pub(crate) const COUNT: usize = 2 * WORDS_A_PAIR;
 }
 
@@ -86,47 +106,6 @@ pub(crate) mod record_word {
     pub(crate) const DONE: usize = 1;
     /// In positions, one a link, then (from, to) of each outgoing link.
     pub(crate) const POSITIONS: usize = 2;
-}
-
-/// The shape of a ring: capacity, stride and what a slot holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RingShape {
-    /// Slots, a power of two in `1..=CAPACITY_MAX`.
-    pub capacity: u64,
-    /// Bytes from slot to slot, a multiple of 64.
-    pub stride: usize,
-    /// Bytes of a payload.
-    pub payload: usize,
-    /// Whether each slot carries the monotonic time of its send.
-    pub stamped: bool,
-}
-
-impl RingShape {
-    /// The shape for messages of `payload` bytes; `None` if the size or the capacity is out of range.
-    #[must_use]
-    pub fn new(payload: usize, capacity: u64, stamped: bool) -> Option<Self> {
-        let tail = if stamped { 16 } else { 8 };
-        let fits = (1..=MESSAGE_SIZE_MAX).contains(&payload)
-            && capacity.is_power_of_two()
-            && capacity <= CAPACITY_MAX;
-        fits.then(|| Self {
-            capacity,
-            stride: (payload + tail).next_multiple_of(64),
-            payload,
-            stamped,
-        })
-    }
-
-    /// Bytes of all slots together.
-    #[must_use]
-    pub fn slots_len(&self) -> usize {
-        self.stride * self.capacity as usize
-    }
-
-    /// Whether a `T` has this shape's payload size and an alignment that slots have.
-    pub(crate) fn holds<T>(&self) -> bool {
-        size_of::<T>() == self.payload && align_of::<T>() <= MESSAGE_ALIGN_MAX
-    }
 }
 
 /// Words of one record of an actor with so many links, padded so that the records share no line.

@@ -56,6 +56,7 @@ pub mod word;
 
 pub use airssys_ringbuf_macros::message;
 pub use digest::{Digest, fnv1a64};
+pub use layout::Layout;
 pub use message::Message;
 pub use ring::bare::{Consumer, Producer, Ring, ShapeError, TrySendError};
 pub use ring::shared::SharedError;

@@ -1,9 +1,9 @@
 //! Where a ring's words and payloads lie.
 //!
-//! [`Storage`] is all that the algorithm (`ring/outlet.rs`, `ring/inlet.rs`) knows of memory; [`MappedRing`] is the one in
-//! use, over heap or mapped spans, and the loom tests bring another.
+//! [`Storage`] is all that the algorithm (`ring/outlet.rs`, `ring/inlet.rs`, `ring/look.rs`) knows of memory; [`MappedRing`] is
+//! the one in use, over heap or mapped spans, and the loom tests bring another.
 //!
-//! One slot, `stride` bytes, 64-aligned:
+//! One slot of the sequenced layout, `stride` bytes, 64-aligned:
 //!
 //! ```text
 //! 0            size_of::<T>()          stride-16   stride-8
@@ -13,23 +13,28 @@
 //! The sequence word of position `p` holds `p + 1` once `p` is published, something smaller before. It ends the payload's
 //! last cache line, so that a receiver that waits on it gets message and signal in one transfer.
 //!
+//! A slot of the contiguous layout is the payload alone, rounded up to 8 bytes. There the tail word holds the first position
+//! that isn't published.
+//!
 //! | word | writer | pairs |
 //! |---|---|---|
-//! | sequence | producer, Release | consumer's Acquire: `publish` -> payload reads |
+//! | sequence, or tail | producer, Release | consumer's Acquire: `publish` -> payload reads |
+//! | reserved | producer, Relaxed, then fence(Release) | observer's fence(Acquire), then Relaxed: slots written -> copy is void |
 //! | sender's close | producer, Release | consumer's Acquire: everything published before it |
 //! | credit | consumer, Release | producer's Acquire: payload reads -> the next lap's writes |
 //! | receiver's close | consumer, Release | producer's Acquire |
 
 #![allow(unsafe_code, reason = "payloads lie in shared memory")]
 
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use bytemuck::Pod;
 
-use crate::layout::{RingShape, credit_word, ring_word};
+use crate::layout::{Layout, RingShape, credit_word, ring_word};
 use crate::memory::{Bytes, Memory, RangeError, Words};
-use crate::word::{AtomicU64, Word};
+use crate::word::{AtomicU64, Ordering, Word};
 
 /// The memory of one ring, as the algorithm sees it.
 pub(crate) trait Storage {
@@ -37,8 +42,14 @@ pub(crate) trait Storage {
 
     /// Slots; a power of two.
     fn capacity(&self) -> u64;
-    /// The sequence word of the slot of `position`.
+    /// Whether the tail word tells what is published; else each slot's sequence word does.
+    fn is_contiguous(&self) -> bool;
+    /// The sequence word of the slot of `position`. Not of a contiguous ring.
     fn sequence(&self, position: u64) -> &Self::Word;
+    /// The first position that isn't published. Of a contiguous ring alone.
+    fn tail(&self) -> &Self::Word;
+    /// The producer writes nothing into slots of this position or later ones.
+    fn reserved(&self) -> &Self::Word;
     /// The position that the consumer has given back.
     fn credit(&self) -> &Self::Word;
     /// 0 while the sender may send, else one more than the position it ended at.
@@ -59,6 +70,31 @@ pub(crate) trait Storage {
     ///
     /// The caller is the ring's one consumer, `position` was seen published and isn't given back, and `T` fits the slot.
     unsafe fn read<T: Pod>(&self, position: u64) -> T;
+
+    /// Copies a payload out while anybody may be writing it: word by word, and what it says is nobody's promise.
+    fn copy<T: Pod>(&self, position: u64) -> T;
+
+    /// Notes in the sending end's own words that it gives the link up at `position`, for the word `found`.
+    fn note_sender_fault(&self, position: u64, found: u64) {
+        let _ = (position, found);
+    }
+
+    /// The same of the receiving end.
+    fn note_receiver_fault(&self, position: u64, found: u64) {
+        let _ = (position, found);
+    }
+
+    /// Asks for the slot of `position` to be fetched for writing. Changes nothing.
+    #[inline]
+    fn prefetch(&self, position: u64) {
+        let _ = position;
+    }
+
+    /// Slots ahead of the claimed one whose fetching pays; 0 for none.
+    #[inline]
+    fn prefetch_distance(&self) -> u64 {
+        0
+    }
 }
 
 /// A ring over one or two spans: slots and the sender's words in one, the receiver's words in the other.
@@ -69,6 +105,7 @@ pub(crate) struct MappedRing {
     slots: Bytes,
     shape: RingShape,
     mask: u64,
+    prefetch: u64,
     sender: Words,
     receiver: Words,
 }
@@ -90,9 +127,21 @@ impl MappedRing {
             slots,
             shape,
             mask: shape.capacity - 1,
+            prefetch: prefetch_distance(&shape),
             sender: Words::any(slots_in, ring, ring_word::COUNT)?,
             receiver: Words::any(credit_in, credit, credit_word::COUNT)?,
         })
+    }
+
+    #[inline]
+    pub(crate) fn shape(&self) -> &RingShape {
+        &self.shape
+    }
+
+    /// Slots from `position` to where the ring's memory ends.
+    #[inline]
+    pub(crate) fn until_wrap(&self, position: u64) -> u64 {
+        self.shape.capacity - (position & self.mask)
     }
 
     /// The address of the payload of `position`: always inside the section, whatever the position.
@@ -108,10 +157,11 @@ impl MappedRing {
     fn tail_word(&self, position: u64, from_end: usize) -> &AtomicU64 {
         let offset =
             (position & self.mask) as usize * self.shape.stride + self.shape.stride - from_end;
-        // SAFETY: inside the slot as for `payload`; from_end is 8 or 16 and a stride is at least 64.
+        // SAFETY: inside the slot as for `payload`; from_end is 8 or 16, and only sequenced slots, of 64 bytes at least, are
+        // asked for it.
         let word = unsafe { self.slots.first().add(offset) }.cast::<AtomicU64>();
         // SAFETY: aligned to 8 (slots to 64, strides multiples of 64), kept by `slots`, only accessed as an atomic: no
-        // payload reaches into a slot's tail, by `RingShape::new`.
+        // payload reaches into a sequenced slot's tail, by `RingShape::with_layout`.
         unsafe { word.as_ref() }
     }
 
@@ -119,6 +169,54 @@ impl MappedRing {
     #[inline]
     pub(crate) fn stamp(&self, position: u64) -> Option<&AtomicU64> {
         self.shape.stamped.then(|| self.tail_word(position, 16))
+    }
+
+    /// Writes payloads side by side, as far as the ring's memory goes; `values` is no longer than that.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Storage::write`], for each of the positions, and the shape is dense for `T`.
+    pub(crate) unsafe fn write_run<T: Pod>(&self, position: u64, values: &[T]) {
+        debug_assert!(self.shape.is_dense::<T>());
+        debug_assert!(values.len() as u64 <= self.until_wrap(position));
+        let first = self.payload(position).cast::<T>().as_ptr();
+        // SAFETY: a dense run that doesn't wrap is `values.len()` values from `first` on, inside the section; they are
+        // claimed by this producer, so `values`, a live borrow, isn't among them.
+        unsafe { first.copy_from_nonoverlapping(values.as_ptr(), values.len()) };
+    }
+
+    /// The position at which the sending end gave the link up, and the word that was impossible.
+    pub(crate) fn sender_fault(&self) -> Option<(u64, u64)> {
+        fault_of(&self.sender, ring_word::FAULT, ring_word::FOUND)
+    }
+
+    /// The same of the receiving end.
+    pub(crate) fn receiver_fault(&self) -> Option<(u64, u64)> {
+        fault_of(&self.receiver, credit_word::FAULT, credit_word::FOUND)
+    }
+}
+
+fn note_fault(words: &Words, (fault_at, found_at): (usize, usize), (position, found): (u64, u64)) {
+    words.at(found_at).store(found, Ordering::Relaxed);
+    // Release: what was found shows with the position (pairs with fault_of).
+    words.at(fault_at).store(position + 1, Ordering::Release);
+}
+
+fn fault_of(words: &Words, fault: usize, found: usize) -> Option<(u64, u64)> {
+    let position = words.at(fault).load(Ordering::Acquire).checked_sub(1)?;
+    Some((position, words.at(found).load(Ordering::Relaxed)))
+}
+
+/// About a kibibyte ahead the producer's fetching of lines hides behind its writing. For larger slots the hardware's own
+/// prefetcher does it, and ours only gets in its way.
+fn prefetch_distance(shape: &RingShape) -> u64 {
+    const AHEAD: usize = 1024;
+    const STRIDE_MAX: usize = 320;
+    let pays = shape.layout == Layout::Sequenced && shape.stride <= STRIDE_MAX;
+    if pays {
+        (AHEAD / shape.stride) as u64
+    } else {
+        0
     }
 }
 
@@ -131,8 +229,23 @@ impl Storage for MappedRing {
     }
 
     #[inline]
+    fn is_contiguous(&self) -> bool {
+        self.shape.layout == Layout::Contiguous
+    }
+
+    #[inline]
     fn sequence(&self, position: u64) -> &AtomicU64 {
         self.tail_word(position, 8)
+    }
+
+    #[inline]
+    fn tail(&self) -> &AtomicU64 {
+        self.sender.at(ring_word::TAIL)
+    }
+
+    #[inline]
+    fn reserved(&self) -> &AtomicU64 {
+        self.sender.at(ring_word::RESERVED)
     }
 
     #[inline]
@@ -164,4 +277,76 @@ impl Storage for MappedRing {
         // back, and any bytes are a `T: Pod`.
         unsafe { self.payload(position).cast::<T>().read() }
     }
+
+    #[inline]
+    fn copy<T: Pod>(&self, position: u64) -> T {
+        assert!(self.shape.holds::<T>(), "a message of this ring");
+        let mut value = MaybeUninit::<T>::uninit();
+        let from = self.payload(position).cast::<AtomicU64>();
+        let to = value.as_mut_ptr().cast::<u8>();
+        let (whole, rest) = (size_of::<T>() / 8, size_of::<T>() % 8);
+        for index in 0..whole {
+            // SAFETY: word `index` lies in the payload.
+            let word = unsafe { from.add(index) };
+            // SAFETY: the payload begins on 8 bytes and is kept by `slots`.
+            let word = unsafe { word.as_ref() }.load(Ordering::Relaxed);
+            // SAFETY: bytes `8 * index ..` up to 8 of them lie in the value.
+            let place = unsafe { to.add(8 * index) };
+            // SAFETY: eight bytes of the value, which nobody else knows; unaligned for types of less alignment.
+            unsafe { place.cast::<u64>().write_unaligned(word) };
+        }
+        if rest > 0 {
+            // SAFETY: strides are multiples of 8, so the word that holds the payload's last bytes lies in the slot.
+            let word = unsafe { from.add(whole) };
+            // SAFETY: as for the others.
+            let word = unsafe { word.as_ref() }.load(Ordering::Relaxed);
+            // SAFETY: the value's last bytes begin here.
+            let place = unsafe { to.add(8 * whole) };
+            // SAFETY: `rest` bytes, fewer than a word has, up to the value's end.
+            unsafe { place.copy_from_nonoverlapping(word.to_ne_bytes().as_ptr(), rest) };
+        }
+        // SAFETY: every byte was written above, and any bytes are a `T: Pod`.
+        unsafe { value.assume_init() }
+    }
+
+    #[cold]
+    fn note_sender_fault(&self, position: u64, found: u64) {
+        note_fault(
+            &self.sender,
+            (ring_word::FAULT, ring_word::FOUND),
+            (position, found),
+        );
+    }
+
+    #[cold]
+    fn note_receiver_fault(&self, position: u64, found: u64) {
+        note_fault(
+            &self.receiver,
+            (credit_word::FAULT, credit_word::FOUND),
+            (position, found),
+        );
+    }
+
+    #[inline]
+    fn prefetch(&self, position: u64) {
+        prefetch_for_writing(self.payload(position));
+    }
+
+    #[inline]
+    fn prefetch_distance(&self) -> u64 {
+        self.prefetch
+    }
 }
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[inline]
+fn prefetch_for_writing(line: NonNull<u8>) {
+    // SAFETY: a hint: it changes no register and no memory, and doesn't fault; processors without it do nothing.
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) line.as_ptr(), options(nostack, preserves_flags, readonly));
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+#[inline]
+fn prefetch_for_writing(_: NonNull<u8>) {}

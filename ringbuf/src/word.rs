@@ -9,6 +9,8 @@ pub use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 pub(crate) trait Word {
     fn load(&self, order: Ordering) -> u64;
     fn store(&self, value: u64, order: Ordering);
+    /// The fence that orders accesses of such words.
+    fn fence(order: Ordering);
 }
 
 impl Word for AtomicU64 {
@@ -19,6 +21,10 @@ impl Word for AtomicU64 {
     #[inline]
     fn store(&self, value: u64, order: Ordering) {
         AtomicU64::store(self, value, order);
+    }
+    #[inline]
+    fn fence(order: Ordering) {
+        fence(order);
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use airssys_ringbuf::Message;
-use airssys_ringbuf::step::{self, StepError};
+use airssys_ringbuf::step::{self, LinkFault, StepError};
 
 use crate::embed::bell::{PortBell, deadline};
 
@@ -147,6 +147,12 @@ impl<T: Message> HostReceiver<T> {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.port.capacity()
+    }
+
+    /// Why this end gave the untrusted link up, if it did: it counts as closed then.
+    #[must_use]
+    pub fn fault(&self) -> Option<LinkFault> {
+        self.port.fault()
     }
 
     /// The link's name.

@@ -17,7 +17,7 @@ use crate::local::LocalRings;
 use crate::partition::bells::{BellError, Waiting, peer_of_port};
 use crate::partition::view::{BusView, Party, pulse};
 use crate::partition::{Life, PartitionError, Place};
-use crate::topology::model::Plan;
+use crate::topology::model::{ActorPlan, Plan};
 
 /// A host port or a hosted partition couldn't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -146,7 +146,11 @@ impl HostSide {
     pub(crate) fn sender<T: Message>(&self, link: &str) -> Result<HostSender<T>, HostError> {
         let port = self.find(link, true)?;
         let (own, peer) = self.regions_of(port);
-        let attached = step::HostSender::attach(own, link, peer);
+        let attached = if self.is_trusted(port) {
+            step::HostSender::attach(own, link, peer)
+        } else {
+            step::HostSender::attach_untrusting(own, link, peer)
+        };
         let attached = attached.map_err(|source| refused(link, source))?;
         Ok(HostSender::new(attached, self.bell(port)?))
     }
@@ -154,13 +158,25 @@ impl HostSide {
     pub(crate) fn receiver<T: Message>(&self, link: &str) -> Result<HostReceiver<T>, HostError> {
         let port = self.find(link, false)?;
         let (own, peer) = self.regions_of(port);
-        let attached = step::HostReceiver::attach(own, link, peer);
+        let attached = if self.is_trusted(port) {
+            step::HostReceiver::attach(own, link, peer)
+        } else {
+            step::HostReceiver::attach_untrusting(own, link, peer)
+        };
         let attached = attached.map_err(|source| refused(link, source))?;
         Ok(HostReceiver::new(attached, self.bell(port)?))
     }
 
     fn bell(&self, port: usize) -> Result<PortBell, HostError> {
         Ok(PortBell::new(&self.plan, &self.view, self.waiting, port)?)
+    }
+
+    fn is_trusted(&self, port: usize) -> bool {
+        let ActorPlan {
+            inputs, outputs, ..
+        } = &self.plan.host[port];
+        let mut links = inputs.iter().chain(outputs);
+        links.all(|&link| self.plan.link(link).trusted)
     }
 
     /// The host's region, and that of the partition at the port's other end.

@@ -74,6 +74,7 @@ impl<'a> PortOpener<'a> {
         let link = self.plan.link(link);
         let receiver = self.view.partition(link.to.partition);
         self.attach
+            .trusting(link.trusted)
             .sender(&link.name, receiver)
             .map_err(|source| failed(self.actor, source))
     }
@@ -82,6 +83,7 @@ impl<'a> PortOpener<'a> {
         let link = self.plan.link(link);
         let sender = self.view.partition(link.from.partition);
         self.attach
+            .trusting(link.trusted)
             .receiver(&link.name, sender)
             .map_err(|source| failed(self.actor, source))
     }

@@ -14,6 +14,7 @@ use super::model::{
     ActorId, ActorPlan, Factories, Factory, Leftover, LinkId, PartitionPlan, Plan, Restart, Wait,
     Want,
 };
+use super::options::LinkOptions;
 use super::{Topology, TopologyError, describe, validate};
 use crate::actor::Actor;
 use crate::local::MakeLocal;
@@ -63,8 +64,7 @@ pub(super) struct LinkDraft {
     pub(super) schema_text: String,
     pub(super) payload_size: usize,
     pub(super) payload_align: usize,
-    pub(super) capacity: u64,
-    pub(super) stamped: bool,
+    pub(super) options: LinkOptions,
     pub(super) from: Option<ActorId>,
     pub(super) to: Option<ActorId>,
 }
@@ -181,8 +181,7 @@ impl TopologyBuilder {
             schema_text: T::SCHEMA.to_text(),
             payload_size: size_of::<T>(),
             payload_align: align_of::<T>(),
-            capacity: options.capacity,
-            stamped: options.stamped,
+            options,
             from: None,
             to: None,
         });
@@ -404,31 +403,5 @@ impl PartitionBuilder<'_> {
             cells: declaration.cells,
         });
         self.settings().factories.0.push(factory);
-    }
-}
-
-/// How a link is made, beyond its message type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LinkOptions {
-    capacity: u64,
-    stamped: bool,
-}
-
-impl LinkOptions {
-    /// Room for `capacity` messages: a power of two, at most 2^24.
-    #[must_use]
-    pub fn new(capacity: u64) -> Self {
-        Self {
-            capacity,
-            stamped: false,
-        }
-    }
-
-    /// Stamps each message with the monotonic time of its send, and keeps the one-way latencies where anyone can read
-    /// them. Costs a clock reading at both ends of each message.
-    #[must_use]
-    pub fn stamped(mut self) -> Self {
-        self.stamped = true;
-        self
     }
 }

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use airssys_ringbuf::{fnv1a64, schema};
+use airssys_ringbuf::{Layout, fnv1a64, schema};
 
 use super::model::{ActorId, ActorPlan, HOST, LinkId, PartitionPlan, Plan};
 
@@ -54,6 +54,14 @@ pub(crate) fn describe(plan: &Plan) -> String {
         text.attribute("to", end_name(plan, link.to));
         text.attribute("capacity", link.capacity);
         text.attribute("stamped", if link.stamped { "yes" } else { "no" });
+        text.attribute(
+            "layout",
+            match link.layout {
+                Layout::Sequenced => "sequenced",
+                Layout::Contiguous => "contiguous",
+            },
+        );
+        text.attribute("trusted", if link.trusted { "yes" } else { "no" });
         text.attribute("schema", one_line(&link.schema_text));
     }
     for local in &plan.locals {

@@ -167,6 +167,12 @@ pub enum TopologyError {
         capacity: u64,
     },
 
+    /// Stamps have no place between messages that lie side by side.
+    #[error(
+        "topology `{topology}`, link `{link}`: a stamped link can't be contiguous; leave out `stamped` or take `Layout::Sequenced`"
+    )]
+    StampedContiguous { topology: String, link: String },
+
     /// A message type without a single byte.
     #[error(
         "topology `{topology}`, link `{link}`: its message has no bytes; give it at least one field"

@@ -95,7 +95,7 @@ pub(super) fn receiving(link: &LinkPlan) -> impl Iterator<Item = Section> {
 ///
 /// Never: `build` has checked size and capacity against the limits that the shape has.
 pub(crate) fn ring_shape(link: &LinkPlan) -> RingShape {
-    RingShape::new(link.payload_size, link.capacity, link.stamped)
+    RingShape::with_layout(link.payload_size, link.capacity, link.stamped, link.layout)
         .expect("`build` has checked size and capacity")
 }
 
@@ -209,7 +209,7 @@ book       any  auto  book
 region      memory
 ";
         assert!(text.starts_with(expected), "{text}");
-        // 1024 slots of 64 bytes and two words, each on 128 bytes of its own, and the credit's two.
-        assert!(text.contains("ticks  1024      64.4 KiB\n"), "{text}");
+        // 1024 slots of 64 bytes, three line pairs of words, and the credit's two.
+        assert!(text.contains("ticks  1024      64.7 KiB\n"), "{text}");
     }
 }

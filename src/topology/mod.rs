@@ -21,17 +21,19 @@ pub(crate) mod layout;
 pub(crate) mod limits;
 mod local_ends;
 pub(crate) mod model;
+mod options;
 pub(crate) mod validate;
 
 use std::fmt;
 use std::sync::Arc;
 
-pub use builder::{LinkOptions, PartitionBuilder, TopologyBuilder};
+pub use builder::{PartitionBuilder, TopologyBuilder};
 pub use ends::{CellSpec, Declaration, Ends, LinkIn, LinkOut, durable, durable_with};
 pub use error::TopologyError;
 pub use host::HostBuilder;
 pub use local_ends::{LocalIn, LocalOut};
 pub use model::{Leftover, LinkId, Restart, Wait, Want};
+pub use options::LinkOptions;
 
 use model::Plan;
 

@@ -8,6 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use airssys_ringbuf::Layout;
+
 use crate::actor::Actor;
 use crate::local::MakeLocal;
 use crate::partition::ports::{PortError, PortOpener};
@@ -162,6 +164,9 @@ pub(crate) struct LinkPlan {
     /// Messages; a power of two.
     pub(crate) capacity: u64,
     pub(crate) stamped: bool,
+    pub(crate) layout: Layout,
+    /// Whether either end takes the other's words for what they must be.
+    pub(crate) trusted: bool,
     pub(crate) from: ActorId,
     pub(crate) to: ActorId,
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use airssys_ringbuf::Layout;
+
 use super::TopologyError;
 use super::builder::{HOST_DRAFT, LinkDraft, LocalDraft, TopologyBuilder};
 use super::layout::region_plan;
@@ -372,6 +374,7 @@ fn check_link(draft: LinkDraft, topology: &str, host: usize) -> Result<LinkPlan,
     }
     check_capacity(&draft, &topology)?;
     check_message(&draft, &topology)?;
+    let layout = check_layout(&draft, &topology)?;
     let unwired = |end| TopologyError::Unwired {
         topology: topology.clone(),
         link: draft.name.clone(),
@@ -392,8 +395,10 @@ fn check_link(draft: LinkDraft, topology: &str, host: usize) -> Result<LinkPlan,
         name: draft.name,
         schema_text: draft.schema_text,
         payload_size: draft.payload_size,
-        capacity: draft.capacity,
-        stamped: draft.stamped,
+        capacity: draft.options.capacity,
+        stamped: draft.options.stamped,
+        layout,
+        trusted: draft.options.trusted,
         from,
         to,
     })
@@ -402,7 +407,7 @@ fn check_link(draft: LinkDraft, topology: &str, host: usize) -> Result<LinkPlan,
 fn check_capacity(draft: &LinkDraft, topology: &str) -> Result<(), TopologyError> {
     let topology = topology.to_owned();
     let link = draft.name.clone();
-    let capacity = draft.capacity;
+    let capacity = draft.options.capacity;
     if capacity == 0 {
         return Err(TopologyError::CapacityZero { topology, link });
     }
@@ -422,6 +427,20 @@ fn check_capacity(draft: &LinkDraft, topology: &str) -> Result<(), TopologyError
         });
     }
     Ok(())
+}
+
+/// The layout asked for, or the one that suits the message.
+fn check_layout(draft: &LinkDraft, topology: &str) -> Result<Layout, TopologyError> {
+    let stamped = draft.options.stamped;
+    match draft.options.layout {
+        Some(Layout::Contiguous) if stamped => Err(TopologyError::StampedContiguous {
+            topology: topology.to_owned(),
+            link: draft.name.clone(),
+        }),
+        Some(layout) => Ok(layout),
+        None if stamped => Ok(Layout::Sequenced),
+        None => Ok(Layout::of(draft.payload_size)),
+    }
 }
 
 fn check_message(draft: &LinkDraft, topology: &str) -> Result<(), TopologyError> {

@@ -75,17 +75,54 @@ fn doorbells() {
 fn strides() {
     for (payload, strides) in STRIDES {
         for (stamped, stride) in [false, true].into_iter().zip(strides) {
-            let shape = RingShape::new(payload, 8, stamped).unwrap();
+            let layout = Layout::Sequenced;
+            let shape = RingShape::with_layout(payload, 8, stamped, layout).unwrap();
             let expected = RingShape {
                 capacity: 8,
                 stride,
                 payload,
                 stamped,
+                layout,
             };
             assert_eq!(shape, expected);
             assert_eq!(shape.slots_len(), 8 * stride);
         }
     }
+}
+
+#[test]
+fn contiguous_strides() {
+    let contiguous = |payload| RingShape::with_layout(payload, 8, false, Layout::Contiguous);
+    for (payload, stride) in [(1, 8), (8, 8), (9, 16), (56, 56), (64, 64), (4096, 4096)] {
+        assert_eq!(contiguous(payload).unwrap().stride, stride);
+    }
+    let stamped = RingShape::with_layout(64, 8, true, Layout::Contiguous);
+    assert_eq!(stamped, None, "stamps lie in sequenced slots alone");
+}
+
+#[test]
+fn layouts_by_size() {
+    for payload in [1, 8, 56, 65, 120, 248, 1016, 4088] {
+        assert_eq!(Layout::of(payload), Layout::Sequenced, "{payload}");
+    }
+    for payload in [57, 63, 64, 127, 128, 256, 1024, 4096] {
+        assert_eq!(Layout::of(payload), Layout::Contiguous, "{payload}");
+        let stamped = RingShape::new(payload, 8, true).unwrap();
+        assert_eq!(stamped.layout, Layout::Sequenced);
+    }
+}
+
+/// A reader tells the layouts apart by the stride.
+#[test]
+fn a_stride_names_its_layout() {
+    for payload in 1..=4200 {
+        for layout in [Layout::Sequenced, Layout::Contiguous] {
+            let shape = RingShape::with_layout(payload, 2, false, layout).unwrap();
+            let found = RingShape::with_stride(payload, 2, false, shape.stride as u64);
+            assert_eq!(found, Some(shape));
+        }
+    }
+    assert_eq!(RingShape::with_stride(8, 2, false, 16), None);
 }
 
 #[test]
@@ -118,12 +155,13 @@ fn a_shape_holds_its_own_size_up_to_its_alignment() {
 
 #[test]
 fn ring() {
-    assert_eq!([ring_word::CLOSE, ring_word::COUNT], [0, 1]);
-    assert_eq!(ring_word::SLOTS, 128);
+    use ring_word::*;
+    assert_eq!([CLOSE, FAULT, FOUND, RESERVED, TAIL], [0, 1, 2, 16, 32]);
+    assert_eq!((COUNT, SLOTS), (48, 384));
     let shape = RingShape::new(120, 16, false).unwrap();
     let section = ring_section("ticks", "schema", &shape);
     assert_eq!(section.kind, SectionKind::Ring);
-    assert_eq!(section.len, 128 + 16 * 128);
+    assert_eq!(section.len, 384 + 16 * 128);
     assert_eq!((section.count, section.stride), (16, 128));
     assert_eq!(section.align, 128);
     assert_eq!((&*section.name, &*section.schema), ("ticks", "schema"));
@@ -131,11 +169,12 @@ fn ring() {
 
 #[test]
 fn credit() {
-    assert_eq!([credit_word::CREDIT, credit_word::CLOSE], [0, 16]);
+    use credit_word::*;
+    assert_eq!([CREDIT, CLOSE, FAULT, FOUND], [0, 16, 17, 18]);
     let section = credit_section("ticks");
     assert_eq!(section.kind, SectionKind::Credit);
     assert_eq!((section.len, section.align), (256, 128));
-    assert_eq!(section.len, credit_word::COUNT * 8);
+    assert_eq!(section.len, COUNT * 8);
 }
 
 #[test]
@@ -212,5 +251,8 @@ fn words_with_different_readers_lie_on_different_line_pairs() {
     assert_ne!(pair(pulse_word::STEP), pair(pulse_word::PID));
     assert_ne!(pair(pulse_word::PID_NAMESPACE), pair(pulse_word::PARKED));
     assert_ne!(pair(credit_word::CREDIT), pair(credit_word::CLOSE));
-    assert_ne!(pair(ring_word::CLOSE), ring_word::SLOTS / LINE_PAIR);
+    let slots = ring_word::SLOTS / LINE_PAIR;
+    let words = [ring_word::CLOSE, ring_word::RESERVED, ring_word::TAIL].map(pair);
+    assert_eq!(words, [0, 1, 2]);
+    assert!(words.iter().all(|&pair| pair < slots));
 }

@@ -6,7 +6,7 @@ use crate::digest::Digest;
 
 const MAGIC: [u8; 8] = *b"AirsRegn";
 const BYTE_ORDER_MARK: u32 = 0x0102_0304;
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Bytes of the header.
 pub(super) const HEADER_LEN: usize = 128;

@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | 0 | 8 | magic, `AirsRegn` |
 //! | 8 | 4 | byte order mark, `0x0102_0304` |
-//! | 12 | 4 | layout version, 1 |
+//! | 12 | 4 | layout version, 2 |
 //! | 16 | 4 | header length, 128 |
 //! | 20 | 4 | length of a directory entry, 48 |
 //! | 24 | 8 | file length, a multiple of 4096 |

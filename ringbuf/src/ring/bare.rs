@@ -7,7 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::layout::{RingShape, credit_word, ring_word};
+use crate::layout::{Layout, RingShape, credit_word, ring_word};
 use crate::memory::{LINE_PAIR, Memory};
 use crate::message::Message;
 use crate::ring::inlet::{Inlet, Peek};
@@ -72,20 +72,32 @@ pub struct ShapeError {
 pub struct Ring<T>(PhantomData<T>);
 
 impl<T: Message> Ring<T> {
-    /// A ring of `capacity` messages in this process's heap.
+    /// A ring of `capacity` messages in this process's heap, in the layout that suits the message's size.
     ///
     /// # Errors
     ///
     /// [`ShapeError`] if `capacity` isn't a power of two up to 2^24 or the message's size or alignment is out of range.
     pub fn heap(capacity: usize) -> Result<(Producer<T>, Consumer<T>), ShapeError> {
-        let shape = Self::shape(capacity)?;
+        Self::heap_in(capacity, Layout::of(size_of::<T>()))
+    }
+
+    /// The same, in this layout.
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError`], like [`heap`](Self::heap).
+    pub fn heap_in(
+        capacity: usize,
+        layout: Layout,
+    ) -> Result<(Producer<T>, Consumer<T>), ShapeError> {
+        let shape = Self::shape(capacity, layout)?;
         let memory = Arc::new(Memory::heap(Self::span(&shape)));
         let end = || Self::ring_at(&memory, 0, shape);
         Ok((Producer::new(end()), Consumer::new(end())))
     }
 
-    pub(crate) fn shape(capacity: usize) -> Result<RingShape, ShapeError> {
-        RingShape::new(size_of::<T>(), capacity as u64, false)
+    pub(crate) fn shape(capacity: usize, layout: Layout) -> Result<RingShape, ShapeError> {
+        RingShape::with_layout(size_of::<T>(), capacity as u64, false, layout)
             .filter(RingShape::holds::<T>)
             .ok_or(ShapeError {
                 capacity: capacity as u64,
@@ -104,6 +116,50 @@ impl<T: Message> Ring<T> {
         MappedRing::new(shape, (memory, start + RING_AT), (memory, start))
             .expect("a span made for this shape")
     }
+}
+
+/// Stages copies of the first values of `values` that there is room for. The outlet's ring has a shape for `T`.
+#[inline]
+pub(crate) fn stage_slice<T: Message>(outlet: &Outlet<MappedRing>, values: &[T]) -> usize {
+    let mut rest = values;
+    while !rest.is_empty() {
+        let Ok((position, granted)) = outlet.claim_run(rest.len() as u64) else {
+            break;
+        };
+        let ring = &outlet.storage;
+        let dense = ring.shape().is_dense::<T>();
+        let most = if dense {
+            ring.until_wrap(position)
+        } else {
+            u64::MAX
+        };
+        let (run, later) = rest.split_at(granted.min(most) as usize);
+        if dense {
+            // SAFETY: the one producer's outlet, positions just claimed, dense for `T`, no longer than to the wrap.
+            unsafe { ring.write_run(position, run) };
+        } else {
+            for (position, value) in (position..).zip(run) {
+                // SAFETY: the one producer's outlet, position just claimed, and the shape is one for `T`.
+                unsafe { ring.write(position, value) };
+            }
+        }
+        outlet.stage_run(run.len() as u64);
+        rest = later;
+    }
+    values.len() - rest.len()
+}
+
+/// The next messages that lie side by side, `most` at most: the first one's position, and how many.
+#[inline]
+pub(crate) fn run_of<T: Message>(inlet: &Inlet<MappedRing>, most: u64) -> Option<(u64, u64)> {
+    let (position, count) = inlet.peek_run(most)?;
+    let ring = &inlet.storage;
+    let side_by_side = if ring.shape().is_dense::<T>() {
+        ring.until_wrap(position)
+    } else {
+        1
+    };
+    Some((position, count.min(side_by_side)))
 }
 
 /// The sending end of a bare ring. One thread at a time owns it; it may be sent to another.
@@ -168,18 +224,10 @@ impl<T: Message> Producer<T> {
         Some(Slot::new(&self.outlet, position, &self.held, true))
     }
 
-    /// Sends copies of the first values of `values` that there is room for, and returns how many.
+    /// Sends copies of the first values of `values` that there is room for, and returns how many. They are visible to the
+    /// receiver together, in the contiguous layout by one store.
     pub fn send_slice(&mut self, values: &[T]) -> usize {
-        let mut sent = 0;
-        for value in values {
-            let Ok(position) = self.outlet.claim() else {
-                break;
-            };
-            // SAFETY: the one producer (`&mut self`), position just claimed, shape checked for `T` in `Ring::heap`.
-            unsafe { self.outlet.storage.write(position, value) };
-            self.outlet.stage();
-            sent += 1;
-        }
+        let sent = stage_slice(&self.outlet, values);
         self.outlet.publish();
         sent
     }
@@ -280,6 +328,40 @@ impl<T: Message> Consumer<T> {
                 *place = *message;
             }
         })
+    }
+
+    /// Shows up to `most` messages to `receive` as slices, in place, and returns how many: as many a slice as lie side by side
+    /// in the contiguous layout, one a slice in the sequenced. Otherwise like [`drain`](Self::drain), of which a message is a
+    /// slice.
+    ///
+    /// ```
+    /// use airssys_ringbuf::{Layout, Ring};
+    ///
+    /// let (mut tx, mut rx) = Ring::<u32>::heap_in(64, Layout::Sequenced).unwrap();
+    /// let (mut dense, mut of_dense) = Ring::<u64>::heap_in(64, Layout::Contiguous).unwrap();
+    /// tx.send_slice(&[1, 2, 3]);
+    /// dense.send_slice(&[1, 2, 3]);
+    /// let mut lengths = Vec::new();
+    /// rx.drain_slices(8, |run| lengths.push(run.len()));
+    /// of_dense.drain_slices(8, |run| lengths.push(run.len()));
+    /// assert_eq!(lengths, [1, 1, 1, 3]);
+    /// ```
+    pub fn drain_slices(&mut self, most: usize, mut receive: impl FnMut(&[T])) -> usize {
+        let mut received = 0;
+        while received < most {
+            let Some((position, count)) = run_of::<T>(&self.inlet, (most - received) as u64) else {
+                break;
+            };
+            let first = self.inlet.storage.payload(position).cast::<T>().as_ptr();
+            // SAFETY: `count` messages lie side by side from `first` on (one, where the ring isn't dense for `T`), aligned by the
+            // shape; all seen published, and given back below, after the slice has ended.
+            receive(unsafe { std::slice::from_raw_parts(first, count as usize) });
+            self.inlet.take_run(count);
+            self.inlet.commit();
+            received += count as usize;
+        }
+        self.inlet.settle(received > 0);
+        received
     }
 
     /// Whether the [`Producer`] was dropped and everything it sent was received.

@@ -9,6 +9,9 @@
 //! - `given <= committed <= cursor`, always. What lies at or above `given` the producer doesn't overwrite: a step that is
 //!   redone finds its input where it was.
 //! - While the gate is shut (outside of a step) `limit == cursor`.
+//! - `tail` (of a contiguous ring) is what the tail word last said; the word is read only when the cursor meets it.
+//! - An end that isn't trusting gives the link up when it meets an impossible word: what lies before counts, from `cut` on nothing
+//!   is received, for good.
 //!
 //! A crash leaves `given` (shared) and what the commit record says; cursor and committed are made anew from the record.
 
@@ -28,7 +31,7 @@ pub(crate) enum Peek {
     Limited,
     /// Not inside a step.
     Shut,
-    /// The sequence word is ahead of what can be.
+    /// The sequence word, or the tail, is one that can't be.
     Fault(u64),
 }
 
@@ -40,9 +43,12 @@ pub(crate) struct Inlet<S> {
     committed: Cell<u64>,
     given: Cell<u64>,
     limit: Cell<u64>,
+    tail: Cell<u64>,
     shut: Cell<bool>,
     limited: Cell<bool>,
+    trusts: bool,
     fault: Cell<Option<u64>>,
+    cut: Cell<u64>,
 }
 
 impl<S: Storage> Inlet<S> {
@@ -54,10 +60,26 @@ impl<S: Storage> Inlet<S> {
             committed: Cell::new(position),
             given: Cell::new(given),
             limit: Cell::new(position),
+            tail: Cell::new(position),
             shut: Cell::new(true),
             limited: Cell::new(false),
+            trusts: true,
             fault: Cell::new(None),
+            cut: Cell::new(u64::MAX),
         }
+    }
+
+    /// The same, giving the link up where a trusting end would take the whole step for faulty; from `cut` on if it has before.
+    pub(crate) fn untrusting(self, cut: Option<u64>) -> Self {
+        self.cut.set(cut.unwrap_or(u64::MAX));
+        Self {
+            trusts: false,
+            ..self
+        }
+    }
+
+    pub(crate) fn trusts(&self) -> bool {
+        self.trusts
     }
 
     /// Lets up to `most` messages through, from the first that isn't committed.
@@ -66,7 +88,8 @@ impl<S: Storage> Inlet<S> {
         self.shut.set(false);
         self.limited.set(false);
         self.rewind();
-        self.limit.set(self.committed.get().saturating_add(most));
+        let most = self.committed.get().saturating_add(most);
+        self.limit.set(most.min(self.cut.get()));
     }
 
     /// Refuses receives until the next `open`.
@@ -83,15 +106,56 @@ impl<S: Storage> Inlet<S> {
         if at >= self.limit.get() {
             return self.at_limit();
         }
+        if self.storage.is_contiguous() {
+            if at < self.tail.get() {
+                return Peek::Ready(at);
+            }
+            return self.look_at_tail(at);
+        }
         // Acquire: the payload is complete once its sequence shows (pairs with Outlet::publish_range).
         let sequence = self.storage.sequence(at).load(Ordering::Acquire);
         // The wrapped difference, not equality: else the next position depends on the loaded word and the consumer
         // becomes a chain of loads.
         match sequence.wrapping_sub(at + 1).cast_signed() {
             0 => Peek::Ready(at),
-            ahead if ahead > 0 => self.meet_fault(sequence),
+            ahead if ahead > 0 => self.meet_fault(at, sequence),
             _ => Peek::Empty,
         }
+    }
+
+    /// Reads the tail, which can only lie between where it was and a capacity beyond what was given back.
+    #[inline]
+    fn look_at_tail(&self, at: u64) -> Peek {
+        // Acquire: the payloads below are complete (pairs with Outlet::publish_range).
+        let tail = self.storage.tail().load(Ordering::Acquire);
+        if tail == at {
+            return Peek::Empty;
+        }
+        if !self.can_be_tail(tail, at) {
+            return self.meet_fault(at, tail);
+        }
+        self.tail.set(tail);
+        Peek::Ready(at)
+    }
+
+    #[inline]
+    fn can_be_tail(&self, tail: u64, at: u64) -> bool {
+        let ahead = tail.wrapping_sub(self.given.get());
+        tail >= at && ahead <= self.storage.capacity()
+    }
+
+    /// The messages that lie at the cursor side by side, up to `most`: the first, and how many.
+    #[inline]
+    pub(crate) fn peek_run(&self, most: u64) -> Option<(u64, u64)> {
+        let Peek::Ready(at) = self.peek() else {
+            return None;
+        };
+        let end = if self.storage.is_contiguous() {
+            self.tail.get().min(self.limit.get())
+        } else {
+            at + 1
+        };
+        Some((at, most.min(end - at)))
     }
 
     #[cold]
@@ -100,21 +164,37 @@ impl<S: Storage> Inlet<S> {
         if self.shut.get() {
             return Peek::Shut;
         }
+        if self.cursor.get() >= self.cut.get() {
+            return Peek::Empty;
+        }
         self.limited.set(true);
         Peek::Limited
     }
 
     #[cold]
     #[inline(never)]
-    fn meet_fault(&self, sequence: u64) -> Peek {
-        self.fault.set(Some(sequence));
-        Peek::Fault(sequence)
+    fn meet_fault(&self, at: u64, found: u64) -> Peek {
+        self.fault.set(Some(found));
+        if self.trusts {
+            return Peek::Fault(found);
+        }
+        self.cut.set(at);
+        self.limit.set(at);
+        self.storage.note_receiver_fault(at, found);
+        self.close();
+        Peek::Empty
     }
 
     /// Moves past the message at the cursor.
     #[inline]
     pub(crate) fn take(&self) {
-        self.cursor.set(self.cursor.get() + 1);
+        self.take_run(1);
+    }
+
+    /// Moves past so many messages.
+    #[inline]
+    pub(crate) fn take_run(&self, count: u64) {
+        self.cursor.set(self.cursor.get() + count);
     }
 
     /// Makes what was taken count as consumed.
@@ -164,28 +244,49 @@ impl<S: Storage> Inlet<S> {
             .store(self.committed.get() + 1, Ordering::Release);
     }
 
-    /// Whether the sender has ended and everything it published lies below the cursor.
+    /// Whether nothing will come any more and everything that came lies below the cursor: the sender has ended, or the link
+    /// was given up.
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         // Acquire pairs with Outlet::close: the final position covers every message.
-        self.storage.sender_close().load(Ordering::Acquire) == self.cursor.get() + 1
+        let close = self.storage.sender_close().load(Ordering::Acquire);
+        let cursor = self.cursor.get();
+        close == cursor + 1 || cursor >= self.cut.get()
     }
 
-    /// Whether a look at the cursor's slot would find a message, or a sequence word that can't be.
+    /// Whether a look at the cursor's slot would find a message, or a word that can't be.
     pub(crate) fn is_ready(&self) -> bool {
         let at = self.cursor.get();
+        if at >= self.cut.get() {
+            return false;
+        }
+        if self.storage.is_contiguous() {
+            return self.storage.tail().load(Ordering::Acquire) != at;
+        }
         let sequence = self.storage.sequence(at).load(Ordering::Acquire);
         sequence.wrapping_sub(at + 1).cast_signed() >= 0
     }
 
-    /// The first position from `from` on at which no message lies.
+    /// The first position from `from` on at which no message lies; a word that can't be passes for one message.
     pub(crate) fn ready_from(&self, from: u64) -> u64 {
-        let end = self.committed.get() + self.storage.capacity();
-        (from..end)
-            .find(|&position| {
-                self.storage.sequence(position).load(Ordering::Acquire) != position + 1
-            })
-            .unwrap_or(end)
+        let end = self
+            .cut
+            .get()
+            .min(self.committed.get() + self.storage.capacity());
+        if self.storage.is_contiguous() {
+            let tail = self.storage.tail().load(Ordering::Acquire);
+            let tail = if self.can_be_tail(tail, self.committed.get()) {
+                tail
+            } else {
+                from + 1
+            };
+            return tail.clamp(from, end.max(from));
+        }
+        let missing = |&position: &u64| {
+            let sequence = self.storage.sequence(position).load(Ordering::Acquire);
+            sequence.wrapping_sub(position + 1).cast_signed() < 0
+        };
+        (from..end).find(missing).unwrap_or(end.max(from))
     }
 
     /// Whether this step met its limit of messages.
@@ -203,8 +304,20 @@ impl<S: Storage> Inlet<S> {
         self.committed.get()
     }
 
-    /// The sequence word that was ahead of what can be, if one was met.
+    /// Whether anything was taken since the last commit.
+    #[inline]
+    pub(crate) fn has_moved(&self) -> bool {
+        self.cursor.get() != self.committed.get()
+    }
+
+    /// Whether more is consumed than was given back.
+    #[inline]
+    pub(crate) fn owes(&self) -> bool {
+        self.committed.get() != self.given.get()
+    }
+
+    /// The word that was impossible, if one was met and the link isn't given up for it.
     pub(crate) fn fault(&self) -> Option<u64> {
-        self.fault.get()
+        self.fault.get().filter(|_| self.trusts)
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod bare;
 pub(crate) mod inlet;
+pub(crate) mod look;
 pub(crate) mod outlet;
 pub(crate) mod shared;
 pub(crate) mod slot;

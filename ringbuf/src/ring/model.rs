@@ -10,6 +10,7 @@
 #![allow(unsafe_code, reason = "the modelled storage's payloads are loom cells")]
 #![allow(clippy::unwrap_used, reason = "a test stops at what it didn't expect")]
 
+mod observed;
 mod storage;
 
 use loom::thread;
@@ -19,7 +20,7 @@ use crate::ring::outlet::{Outlet, Refusal};
 use crate::slots::Storage;
 use crate::word::{Ordering, Word};
 
-pub(crate) use storage::{LoomWord, Modelled};
+pub(crate) use storage::{Form, LoomWord, Modelled};
 
 /// What is wrong with a storage or with the loop that uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +42,14 @@ pub(crate) enum Mistake {
     NoIdleCredit,
 }
 
-/// Both ends of a new ring, the gates open.
+/// Both ends of a new sequenced ring, the gates open.
 pub(crate) fn ring(capacity: usize, mistake: Mistake) -> (Outlet<Modelled>, Inlet<Modelled>) {
-    let storage = Modelled::new(capacity, mistake);
+    ring_of(Form::Sequenced, capacity, mistake)
+}
+
+/// Both ends of a new ring, the gates open.
+fn ring_of(form: Form, capacity: usize, mistake: Mistake) -> (Outlet<Modelled>, Inlet<Modelled>) {
+    let storage = Modelled::new(capacity, form, mistake);
     let outlet = Outlet::new(storage.clone(), 0, 0);
     let inlet = Inlet::new(storage, 0, 0);
     outlet.open();
@@ -80,6 +86,7 @@ pub(crate) fn take(inlet: &Inlet<Modelled>) -> Peek {
 /// How many messages, and how many of them at a time.
 #[derive(Clone, Copy)]
 struct Load {
+    form: Form,
     capacity: usize,
     messages: u64,
     /// Messages staged before they are published together.
@@ -92,6 +99,7 @@ struct Load {
 impl Load {
     const fn singles(capacity: usize, messages: u64) -> Self {
         Self {
+            form: Form::Sequenced,
             capacity,
             messages,
             send: 1,
@@ -104,6 +112,13 @@ impl Load {
         Self {
             send,
             receive,
+            ..self
+        }
+    }
+
+    const fn contiguous(self) -> Self {
+        Self {
+            form: Form::Contiguous,
             ..self
         }
     }
@@ -170,7 +185,7 @@ impl Load {
         let mut model = loom::model::Builder::new();
         model.preemption_bound = preemptions;
         model.check(move || {
-            let (outlet, inlet) = ring(self.capacity, self.mistake);
+            let (outlet, inlet) = ring_of(self.form, self.capacity, self.mistake);
             let consumer = thread::spawn(move || self.consume(&inlet));
             self.produce(&outlet);
             consumer.join().unwrap();
@@ -206,6 +221,25 @@ fn two_slots_lapped_by_batches_of_senders() {
 #[test]
 fn two_slots_lapped_by_batches_of_both() {
     Load::singles(2, 3).batches(2, 2).explore(None);
+}
+
+#[test]
+fn two_contiguous_slots_lapped_by_singles() {
+    Load::singles(2, 3).contiguous().explore(None);
+}
+
+#[test]
+fn two_contiguous_slots_lapped_by_batches_of_both() {
+    Load::singles(2, 3).contiguous().batches(2, 2).explore(None);
+}
+
+/// At most three preemptions.
+#[test]
+fn two_contiguous_slots_lapped_twice_by_batches() {
+    Load::singles(2, 5)
+        .contiguous()
+        .batches(2, 2)
+        .explore(Some(3));
 }
 
 /// At most three preemptions.
@@ -269,6 +303,20 @@ fn relaxed_publish_is_found() {
 
 #[test]
 #[should_panic(expected = "Causality violation")]
+fn relaxed_publish_of_a_tail_is_found() {
+    let load = Load::singles(2, 4).contiguous();
+    load.with(Mistake::RelaxedPublish).explore(Some(3));
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn relaxed_look_at_a_tail_is_found() {
+    let load = Load::singles(2, 4).contiguous();
+    load.with(Mistake::RelaxedPeek).explore(Some(3));
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
 fn relaxed_peek_is_found() {
     explore_mistake(Mistake::RelaxedPeek);
 }
@@ -323,6 +371,65 @@ fn impossible_words_are_faults() {
         outlet.publish();
         outlet.storage.credit().store(0, Ordering::Release);
         assert_eq!(outlet.claim(), Err(Refusal::Fault(0)), "credit went back");
+    });
+}
+
+/// The same of a tail: behind what it was, or beyond what there is room for.
+#[test]
+fn impossible_tails_are_faults() {
+    loom::model(|| {
+        let (outlet, inlet) = ring_of(Form::Contiguous, 2, Mistake::Nothing);
+        for tail in [3, 1 << 62, u64::MAX] {
+            inlet.storage.tail().store(tail, Ordering::Release);
+            assert_eq!(inlet.peek(), Peek::Fault(tail));
+        }
+        inlet.storage.tail().store(0, Ordering::Release);
+        stage(&outlet).unwrap();
+        outlet.publish();
+        assert_eq!(take(&inlet), Peek::Ready(0));
+        inlet.storage.tail().store(0, Ordering::Release);
+        assert_eq!(inlet.peek(), Peek::Fault(0), "the tail went back");
+    });
+}
+
+/// What an end that doesn't trust makes of them: the link ends at the first, for good, and what came before counts.
+#[test]
+fn an_untrusting_end_gives_the_link_up() {
+    loom::model(|| {
+        for form in [Form::Sequenced, Form::Contiguous] {
+            let (outlet, _) = ring_of(form, 4, Mistake::Nothing);
+            let inlet = Inlet::new(outlet.storage.clone(), 0, 0).untrusting(None);
+            inlet.open(u64::MAX);
+            stage(&outlet).unwrap();
+            outlet.publish();
+            assert_eq!(take(&inlet), Peek::Ready(0));
+            let word = match form {
+                Form::Contiguous => outlet.storage.tail(),
+                _ => outlet.storage.sequence(1),
+            };
+            word.store(77, Ordering::Release);
+            assert_eq!(inlet.peek(), Peek::Empty);
+            assert!(inlet.is_closed());
+            assert_eq!(inlet.fault(), None, "the step is sound");
+            inlet.rewind();
+            assert!(!inlet.is_closed(), "a message is left");
+            inlet.open(u64::MAX);
+            assert_eq!(take(&inlet), Peek::Ready(0));
+            word.store(2, Ordering::Release);
+            assert_eq!(inlet.peek(), Peek::Empty);
+            assert!(outlet.closed_by_receiver());
+
+            let (outlet, inlet) = ring_of(form, 1, Mistake::Nothing);
+            let outlet = Outlet::new(outlet.storage, 0, 0).untrusting(None);
+            outlet.open();
+            stage(&outlet).unwrap();
+            outlet.publish();
+            inlet.storage.credit().store(9, Ordering::Release);
+            assert_eq!(outlet.claim(), Err(Refusal::Closed));
+            inlet.storage.credit().store(1, Ordering::Release);
+            assert_eq!(outlet.claim(), Err(Refusal::Closed));
+            assert_eq!(outlet.fault(), None);
+        }
     });
 }
 

@@ -1,16 +1,21 @@
 //! The producer's end of a ring: claim, stage, publish.
 //!
 //! ```text
-//!      credit            published           cursor        limit = credit + capacity
-//!  ------+------------------+------------------+--------------+------
-//!   free |     in flight    |      staged      |  claimable   |
+//!      credit            published           cursor        limit        credit + capacity
+//!  ------+------------------+------------------+--------------+---------------+------
+//!   free |     in flight    |      staged      |  claimable   |  not reserved |
 //! ```
 //!
 //! - `published ..cursor` is staged: payloads are written, sequence words aren't, so no receiver sees them. `rewind` drops
 //!   them, and the next try overwrites them.
-//! - `limit` is a cache. The consumer's credit is read only when the cursor meets it. The cursor may lie beyond it: a slot
-//!   that outlived its step was staged after the gate was shut. Nothing is claimed there.
+//! - `limit` is what the shared `reserved` word says, unless the gate is shut: observers take a copy for void once its slot
+//!   may have been reserved again. It is raised by an eighth of the ring at a time and never goes down, over all incarnations.
+//! - The consumer's credit is read only when the cursor meets what its cache allows.
+//! - The cursor may lie beyond the limit: a slot that outlived its step was staged after the gate was shut. Nothing is claimed
+//!   there.
 //! - While the gate is shut (outside of a step) `limit == cursor`, so that the fast path needs no look at it.
+//!
+//! - An end that isn't trusting gives the link up when it meets an impossible credit, for good: every claim is `Closed`.
 //!
 //! A crash leaves the staged part unseen. `publish` may be run again over a range that was published before: it stores the
 //! same words.
@@ -40,25 +45,39 @@ pub(crate) struct Outlet<S> {
     cursor: Cell<u64>,
     published: Cell<u64>,
     limit: Cell<u64>,
+    reserved: Cell<u64>,
     credit: Cell<u64>,
     /// The credit at which the gate, since it was opened, first refused a claim.
     refused_at: Cell<Option<u64>>,
     shut: Cell<bool>,
+    trusts: bool,
     fault: Cell<Option<u64>>,
 }
 
 impl<S: Storage> Outlet<S> {
     /// An end whose next message has position `position`, with the gate shut.
     pub(crate) fn new(storage: S, position: u64, credit: u64) -> Self {
+        let reserved = storage.reserved().load(Ordering::Relaxed);
         Self {
             storage,
             cursor: Cell::new(position),
             published: Cell::new(position),
             limit: Cell::new(position),
+            reserved: Cell::new(reserved),
             credit: Cell::new(credit),
             refused_at: Cell::new(None),
             shut: Cell::new(true),
+            trusts: true,
             fault: Cell::new(None),
+        }
+    }
+
+    /// The same, giving the link up where a trusting end would take the whole step for faulty; `fault` if it has before.
+    pub(crate) fn untrusting(self, fault: Option<u64>) -> Self {
+        self.fault.set(fault);
+        Self {
+            trusts: false,
+            ..self
         }
     }
 
@@ -69,12 +88,18 @@ impl<S: Storage> Outlet<S> {
         self.refused_at.set(None);
         self.rewind();
         // A receiver that has ended is met at once, not only when the credit runs out: the slow path says which it is.
-        let end = if self.closed_by_receiver() {
+        let end = if self.closed_by_receiver() || self.fault.get().is_some() {
             self.cursor.get()
         } else {
-            self.credit.get() + self.storage.capacity()
+            self.allowed().min(self.reserved.get())
         };
         self.limit.set(end);
+    }
+
+    /// What the cached credit allows.
+    #[inline]
+    fn allowed(&self) -> u64 {
+        self.credit.get() + self.storage.capacity()
     }
 
     /// Refuses claims until the next `open`.
@@ -84,47 +109,111 @@ impl<S: Storage> Outlet<S> {
         self.limit.set(self.cursor.get());
     }
 
+    /// Whether it refuses claims until the next `open`.
+    #[inline]
+    pub(crate) fn is_shut(&self) -> bool {
+        self.shut.get()
+    }
+
     /// The next free position, if there is room.
     #[inline]
     pub(crate) fn claim(&self) -> Result<u64, Refusal> {
         let at = self.cursor.get();
         if at >= self.limit.get() {
-            self.refill()?;
+            self.refill(1)?;
+        }
+        let ahead = self.storage.prefetch_distance();
+        if ahead > 0 && at + ahead < self.limit.get() {
+            self.storage.prefetch(at + ahead);
         }
         Ok(at)
     }
 
-    /// Reads the consumer's credit. What it wrote is checked: it can only lie between what it last was and what is published.
+    /// The next free positions, `most` of them or as many as there is room for: the first, and how many.
+    #[inline]
+    pub(crate) fn claim_run(&self, most: u64) -> Result<(u64, u64), Refusal> {
+        let at = self.cursor.get();
+        if at.saturating_add(most) > self.limit.get() {
+            let refilled = self.refill(most);
+            if at >= self.limit.get() {
+                refilled?;
+            }
+        }
+        Ok((at, most.min(self.limit.get() - at)))
+    }
+
+    /// Makes room for `want` messages, or for as many as there is.
     #[cold]
     #[inline(never)]
-    fn refill(&self) -> Result<(), Refusal> {
+    fn refill(&self, want: u64) -> Result<(), Refusal> {
+        self.look(want)?;
+        self.reserve(want);
+        self.limit.set(self.allowed().min(self.reserved.get()));
+        Ok(())
+    }
+
+    /// Whether there is room for one message; reads the consumer's credit if its cache doesn't allow `want`. What the consumer
+    /// wrote is checked: it can only lie between what it last was and what is published.
+    fn look(&self, want: u64) -> Result<(), Refusal> {
         if self.shut.get() {
             return Err(Refusal::Shut);
         }
-        if self.closed_by_receiver() {
+        if self.closed_by_receiver() || self.is_given_up() {
             return Err(Refusal::Closed);
         }
-        // Acquire: the consumer's reads of a slot happen before our writes of the next lap (pairs with Inlet::give_back).
-        let credit = self.storage.credit().load(Ordering::Acquire);
-        if credit < self.credit.get() || credit > self.published.get() {
-            self.fault.set(Some(credit));
-            return Err(Refusal::Fault(credit));
-        }
-        self.credit.set(credit);
-        self.limit.set(credit + self.storage.capacity());
-        if self.cursor.get() >= self.limit.get() {
-            if self.refused_at.get().is_none() {
-                self.refused_at.set(Some(credit));
+        let at = self.cursor.get();
+        if at + want > self.allowed() {
+            // Acquire: the consumer's reads of a slot happen before our writes of the next lap (pairs with
+            // Inlet::give_back).
+            let credit = self.storage.credit().load(Ordering::Acquire);
+            if credit < self.credit.get() || credit > self.published.get() {
+                return Err(self.meet_fault(credit));
             }
-            return Err(Refusal::Full);
+            self.credit.set(credit);
         }
-        Ok(())
+        if at < self.allowed() {
+            return Ok(());
+        }
+        if self.refused_at.get().is_none() {
+            self.refused_at.set(Some(self.credit.get()));
+        }
+        Err(Refusal::Full)
+    }
+
+    /// Says to observers which slots may be written from now on.
+    fn reserve(&self, want: u64) {
+        let chunk = (self.storage.capacity() / 8).max(want);
+        let end = (self.cursor.get() + chunk).min(self.allowed());
+        if end <= self.reserved.get() {
+            return;
+        }
+        self.storage.reserved().store(end, Ordering::Relaxed);
+        // Release: whoever sees a byte of what is written from here on sees the word above (pairs with ring/look.rs).
+        S::Word::fence(Ordering::Release);
+        self.reserved.set(end);
+    }
+
+    fn meet_fault(&self, credit: u64) -> Refusal {
+        self.fault.set(Some(credit));
+        if self.trusts {
+            return Refusal::Fault(credit);
+        }
+        self.limit.set(self.cursor.get());
+        self.storage.note_sender_fault(self.published.get(), credit);
+        self.close();
+        Refusal::Closed
     }
 
     /// Counts the claimed slot as staged: its payload is written.
     #[inline]
     pub(crate) fn stage(&self) {
-        self.cursor.set(self.cursor.get() + 1);
+        self.stage_run(1);
+    }
+
+    /// Counts so many claimed slots as staged.
+    #[inline]
+    pub(crate) fn stage_run(&self, count: u64) {
+        self.cursor.set(self.cursor.get() + count);
     }
 
     /// Makes the staged messages visible, in order.
@@ -134,9 +223,16 @@ impl<S: Storage> Outlet<S> {
         self.published.set(self.cursor.get());
     }
 
-    /// Stores the sequence words of a range whose payloads are complete. Idempotent.
+    /// Stores the sequence words of a range whose payloads are complete, or the tail after it. Idempotent.
     #[inline]
     pub(crate) fn publish_range(&self, from: u64, to: u64) {
+        if self.storage.is_contiguous() {
+            if from < to {
+                // Release: the payloads are complete before the tail shows (pairs with Inlet::look_at_tail).
+                self.storage.tail().store(to, Ordering::Release);
+            }
+            return;
+        }
         for position in from..to {
             // Release: the payload is complete before its sequence shows (pairs with Inlet::peek).
             self.storage
@@ -179,8 +275,10 @@ impl<S: Storage> Outlet<S> {
 
     /// Free slots that a claim would find, after a look at the consumer's credit.
     pub(crate) fn room(&self) -> u64 {
-        let _ = self.refill();
-        self.limit.get().saturating_sub(self.cursor.get())
+        match self.look(self.storage.capacity()) {
+            Ok(()) => self.allowed().saturating_sub(self.cursor.get()),
+            Err(_) => 0,
+        }
     }
 
     /// Free slots beyond what is published, from the shared words alone; `None` if the receiver has ended or its credit is
@@ -202,8 +300,19 @@ impl<S: Storage> Outlet<S> {
         self.published.get()
     }
 
-    /// The credit word that was impossible, if one was met.
+    /// Whether anything is staged.
+    #[inline]
+    pub(crate) fn has_moved(&self) -> bool {
+        self.cursor.get() != self.published.get()
+    }
+
+    /// The credit word that was impossible, if one was met and the link isn't given up for it.
     pub(crate) fn fault(&self) -> Option<u64> {
-        self.fault.get()
+        self.fault.get().filter(|_| self.trusts)
+    }
+
+    /// Whether an impossible credit has ended the link.
+    pub(crate) fn is_given_up(&self) -> bool {
+        !self.trusts && self.fault.get().is_some()
     }
 }

@@ -4,7 +4,7 @@
 //! | form, sender taken, receiver taken | credit, receiver's close | sender's close | slots |
 //! ```
 //!
-//! The form word is a digest of the message's schema and the capacity: whoever comes first sets it, and the other is held
+//! The form word is a digest of the message's schema, the capacity and the layout: whoever comes first sets it, and the other is held
 //! against it. An end that was taken is never given again: a bare ring has no recovery, and a crashed end leaves the ring to
 //! whoever made the file. Links of a topology are what outlives a crash.
 
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use rustix::fs::{FallocateFlags, fallocate};
 
 use crate::digest::Digest;
+use crate::layout::{Layout, RingShape};
 use crate::memory::{Access, LINE_PAIR, Memory, Words};
 use crate::message::Message;
 use crate::ring::bare::{Consumer, Producer, Ring, ShapeError};
@@ -39,7 +40,7 @@ pub enum SharedError {
     Io(#[from] io::Error),
     /// The other end attached with another message or capacity.
     #[error(
-        "the ring in this file carries another message or has another capacity: form {found:016x}, this end's is \
+        "the ring in this file carries another message or has another capacity or layout: form {found:016x}, this end's is \
          {expected:016x}; attach both ends with the same"
     )]
     Form {
@@ -76,7 +77,21 @@ impl<T: Message> Ring<T> {
     ///
     /// [`SharedError`].
     pub fn producer_in(file: &File, capacity: usize) -> Result<Producer<T>, SharedError> {
-        Self::attach(file, capacity, (SENDER, "sending end")).map(Producer::new)
+        Self::producer_in_as(file, capacity, Layout::of(size_of::<T>()))
+    }
+
+    /// The same, in this layout, which both ends have to name.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`].
+    pub fn producer_in_as(
+        file: &File,
+        capacity: usize,
+        layout: Layout,
+    ) -> Result<Producer<T>, SharedError> {
+        let shape = Self::shape(capacity, layout)?;
+        Self::attach(file, shape, (SENDER, "sending end")).map(Producer::new)
     }
 
     /// Attaches the receiving end of the ring in `file`; like [`producer_in`](Self::producer_in).
@@ -85,15 +100,28 @@ impl<T: Message> Ring<T> {
     ///
     /// [`SharedError`].
     pub fn consumer_in(file: &File, capacity: usize) -> Result<Consumer<T>, SharedError> {
-        Self::attach(file, capacity, (RECEIVER, "receiving end")).map(Consumer::new)
+        Self::consumer_in_as(file, capacity, Layout::of(size_of::<T>()))
+    }
+
+    /// The same, in this layout, which both ends have to name.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`].
+    pub fn consumer_in_as(
+        file: &File,
+        capacity: usize,
+        layout: Layout,
+    ) -> Result<Consumer<T>, SharedError> {
+        let shape = Self::shape(capacity, layout)?;
+        Self::attach(file, shape, (RECEIVER, "receiving end")).map(Consumer::new)
     }
 
     fn attach(
         file: &File,
-        capacity: usize,
+        shape: RingShape,
         (end, name): (usize, &'static str),
     ) -> Result<MappedRing, SharedError> {
-        let shape = Self::shape(capacity)?;
         let len = LINE_PAIR + Self::span(&shape);
         // Room for every page now, where a full file system is an error and not a fault later.
         fallocate(file.as_fd(), FallocateFlags::empty(), 0, len as u64).map_err(io::Error::from)?;
@@ -102,6 +130,7 @@ impl<T: Message> Ring<T> {
         let mut form = Digest::new();
         form.write_text(&T::SCHEMA.to_text());
         form.write(&shape.capacity.to_le_bytes());
+        form.write(&shape.stride.to_le_bytes());
         let expected = form.finish() | 1;
         let first =
             head.at(FORM)

@@ -16,7 +16,9 @@ use crate::schema;
 use crate::slots::MappedRing;
 use crate::step::cell::{AnyCell, CellState, Durable};
 use crate::step::claims::Claimed;
-use crate::step::core::{CellPort, Gate, StepCore};
+use crate::step::core::{CellPort, StepCore};
+use crate::step::delta::Delta;
+use crate::step::gate::Gate;
 use crate::step::mistake;
 use crate::step::ports::{InPort, OutPort, Receiver, Sender};
 use crate::step::record::Records;
@@ -132,7 +134,7 @@ fn check_schema<T: Message>(entry: &SectionEntry) -> Result<(), AttachError> {
 }
 
 /// The ring of `link`, whose slots lie in `sender` and whose credit in `receiver`, checked against `T`.
-fn ring_of<T: Message>(
+pub(super) fn ring_of<T: Message>(
     sender: &Region,
     receiver: &Region,
     link: &str,
@@ -156,7 +158,7 @@ fn ring_between(
 ) -> Result<MappedRing, AttachError> {
     let slots = sender.section(SectionKind::Ring, link)?;
     let stamped = receiver.section(SectionKind::Latency, link).is_ok();
-    let shape = RingShape::new(payload, slots.count, stamped)
+    let shape = RingShape::with_stride(payload, slots.count, stamped, slots.stride)
         .filter(|shape| crate::layout::ring_section(link, "", shape).len == slots.len)
         .ok_or_else(|| {
             off(
@@ -190,6 +192,7 @@ fn ring_between(
 pub struct Attach<'a, const MISTAKE: u8 = { mistake::NONE }> {
     own: &'a Region,
     actor: String,
+    trusts: bool,
     core: StepCore<MISTAKE>,
 }
 
@@ -223,17 +226,30 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         Ok(Self {
             own,
             actor: actor.to_owned(),
+            trusts: true,
             core: StepCore {
                 records,
                 control,
                 done,
-                gate: Rc::new(Gate::default()),
+                gate: Rc::new(Gate::new(inputs, outputs)),
+                delta: Delta::new(inputs, outputs),
+                owing: Vec::with_capacity(inputs),
+                failed: None,
                 inputs: Vec::new(),
                 outputs: Vec::new(),
                 cells: Vec::new(),
                 claims: vec![claim(own, SectionKind::Actor, actor)?],
             },
         })
+    }
+
+    /// Whether the ends attached from now on trust their peers, which they do at first.
+    ///
+    /// An end that does takes an impossible position for a corrupt bus: the step fails. One that doesn't gives the link up,
+    /// and receives copies.
+    pub fn trusting(&mut self, trusts: bool) -> &mut Self {
+        self.trusts = trusts;
+        self
     }
 
     /// The next outgoing end: `link`, received in the region `receiver`.
@@ -250,13 +266,17 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         link: &str,
         receiver: &Region,
     ) -> Result<Sender<T>, AttachError> {
-        let index = self.core.outputs.len();
         let ring = ring_of::<T>(self.own, receiver, link)?;
-        let port = self.add_output(link, ring)?;
-        Ok(Sender::new(port, Rc::clone(&self.core.gate), index))
+        self.add_output(link, receiver.owner(), ring)
+            .map(Sender::new)
     }
 
-    fn add_output(&mut self, link: &str, ring: MappedRing) -> Result<Rc<OutPort>, AttachError> {
+    fn add_output(
+        &mut self,
+        link: &str,
+        peer: &str,
+        ring: MappedRing,
+    ) -> Result<Rc<OutPort>, AttachError> {
         let index = self.core.outputs.len();
         assert!(index < self.core.records.outputs(), "an output too many");
         let claimed = claim(self.own, SectionKind::Ring, link)?;
@@ -267,10 +287,18 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             .out_to(self.core.control.active, index)
             .load(Ordering::Relaxed);
         let capacity = crate::slots::Storage::capacity(&ring);
+        let fault = ring.sender_fault().map(|(_, found)| found);
+        let mut outlet = Outlet::new(ring, sent, sent.saturating_sub(capacity));
+        if !self.trusts {
+            outlet = outlet.untrusting(fault);
+        }
         let port = Rc::new(OutPort {
             name: link.to_owned(),
-            outlet: Outlet::new(ring, sent, sent.saturating_sub(capacity)),
+            peer: peer.to_owned(),
+            outlet,
             held: Cell::new(false),
+            gate: Rc::clone(&self.core.gate),
+            index,
         });
         self.core.outputs.push(Rc::clone(&port));
         Ok(port)
@@ -291,10 +319,16 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         sender: &Region,
     ) -> Result<Receiver<T>, AttachError> {
         let ring = ring_of::<T>(sender, self.own, link)?;
-        self.add_input(link, ring).map(Receiver::new)
+        self.add_input(link, sender.owner(), ring)
+            .map(Receiver::new)
     }
 
-    fn add_input(&mut self, link: &str, ring: MappedRing) -> Result<Rc<InPort>, AttachError> {
+    fn add_input(
+        &mut self,
+        link: &str,
+        peer: &str,
+        ring: MappedRing,
+    ) -> Result<Rc<InPort>, AttachError> {
         let index = self.core.inputs.len();
         assert!(index < self.core.records.inputs(), "an input too many");
         let claimed = claim(self.own, SectionKind::Credit, link)?;
@@ -311,10 +345,17 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             }
             Err(_) => None,
         };
+        let cut = ring.receiver_fault().map(|(position, _)| position);
+        let mut inlet = Inlet::new(ring, received, received);
+        if !self.trusts {
+            inlet = inlet.untrusting(cut);
+        }
         let port = Rc::new(InPort::new(
             link.to_owned(),
-            Inlet::new(ring, received, received),
+            peer.to_owned(),
+            inlet,
             latencies,
+            (Rc::clone(&self.core.gate), index),
         ));
         self.core.inputs.push(Rc::clone(&port));
         Ok(port)
@@ -363,8 +404,9 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 .load(Ordering::Relaxed);
             state.load(&port.buffer(bits >> self.core.cells.len()));
         }
+        let index = self.core.cells.len();
         self.core.cells.push(port);
-        Ok(Durable::new(state, Rc::clone(&self.core.gate)))
+        Ok(Durable::new(state, Rc::clone(&self.core.gate), index))
     }
 
     /// Recovers: does again what follows the last commit, and commits the cells' initial values if there was none.
@@ -414,11 +456,11 @@ pub fn recover(
     let mut attach = Attach::<{ mistake::NONE }>::new(own, actor, inputs.len(), outputs.len())?;
     for end in inputs {
         let ring = ring_between(end.peer, own, end.link, end.payload)?;
-        attach.add_input(end.link, ring)?;
+        attach.add_input(end.link, end.peer.owner(), ring)?;
     }
     for end in outputs {
         let ring = ring_between(own, end.peer, end.link, end.payload)?;
-        attach.add_output(end.link, ring)?;
+        attach.add_output(end.link, end.peer.owner(), ring)?;
     }
     Ok(attach.finish().is_done())
 }
@@ -440,9 +482,9 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             self.close();
         }
         if self.control.steps == 0 && !self.cells.is_empty() {
-            for port in &self.cells {
-                port.cell.touch();
-            }
+            self.gate
+                .dirty
+                .set(u64::MAX >> (CELLS_MAX - self.cells.len()));
             let _ = self.commit(false);
         }
     }

@@ -29,18 +29,22 @@ mod attach;
 mod cell;
 mod claims;
 mod core;
+mod delta;
+mod gate;
 mod host;
 #[doc(hidden)]
 pub mod mistake;
 mod observe;
 mod ports;
 mod record;
+mod watch;
 
 pub use self::attach::{Attach, AttachError, End, recover};
 pub use self::cell::Durable;
 pub use self::core::{Outcome, StepCore, StepError, Verdict};
 pub use self::host::{HostReceiver, HostSender, SendError};
-pub use self::observe::{ObserveError, Progress, latencies, progress, read_cell};
-pub use self::ports::{Receiver, Refused, Sender};
+pub use self::observe::{ObserveError, Progress, latencies, link_fault, progress, read_cell};
+pub use self::ports::{LinkFault, Receiver, Refused, Sender};
+pub use self::watch::{Observer, Seen};
 pub use crate::ring::bare::TrySendError;
 pub use crate::ring::slot::Slot;

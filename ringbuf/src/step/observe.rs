@@ -5,11 +5,12 @@
 //! to try again.
 
 use crate::latency::{self, BUCKETS, BucketCount};
-use crate::layout::{CELLS_MAX, actor_words, cell_buffer_words};
+use crate::layout::{CELLS_MAX, actor_words, cell_buffer_words, credit_word, ring_word};
 use crate::memory::{PeerWords, RangeError, Words};
 use crate::message::Message;
 use crate::region::{OpenError, Region, SectionKind};
 use crate::step::cell::Buffer;
+use crate::step::ports::LinkFault;
 use crate::step::record::{Control, Records};
 use crate::word::{Ordering, fence};
 
@@ -199,4 +200,40 @@ pub fn latencies(region: &Region, link: &str) -> Result<Vec<BucketCount>, Observ
         }
     })?;
     Ok(latency::counted(|index| words.load(index, Ordering::Relaxed)).collect())
+}
+
+/// Why an end of the untrusted `link` gave it up, if one did.
+///
+/// # Errors
+///
+/// [`ObserveError`] if a section is missing or too small.
+pub fn link_fault(
+    sender: &Region,
+    receiver: &Region,
+    link: &str,
+) -> Result<Option<LinkFault>, ObserveError> {
+    let ring = sender.section(SectionKind::Ring, link)?;
+    let credit = receiver.section(SectionKind::Credit, link)?;
+    let sides = [
+        (sender, ring, ring_word::FAULT, receiver),
+        (receiver, credit, credit_word::FAULT, sender),
+    ];
+    for (own, entry, first, peer) in sides {
+        let words = PeerWords::new(own.memory(), entry.offset, first + 2).map_err(|problem| {
+            ObserveError::Section {
+                region: own.owner().to_owned(),
+                problem,
+            }
+        })?;
+        if let Some(position) = words.load(first, Ordering::Acquire).checked_sub(1) {
+            return Ok(Some(LinkFault {
+                link: link.to_owned(),
+                peer: peer.owner().to_owned(),
+                found: words.load(first + 1, Ordering::Relaxed),
+                position,
+                capacity: ring.count,
+            }));
+        }
+    }
+    Ok(None)
 }

@@ -154,7 +154,7 @@ impl Spot {
 
     /// The sequence word of the first slot of a ring of slots of 64 bytes.
     fn first_sequence(owner: &Side, link: &str) -> Self {
-        Self::of(owner, SectionKind::Ring, link, (128 + 56) / 8)
+        Self::of(owner, SectionKind::Ring, link, (384 + 56) / 8)
     }
 
     fn get(&self) -> u64 {

@@ -262,7 +262,7 @@ fn specific_errors_come_before_the_checksum() {
     let cases: [(usize, &'static [u8], &str); 13] = [
         (0, b"\x7fELF", "not a region file: it starts with `\\x7fELF"),
         (8, &[0xff], "byte order mark"),
-        (12, &[9], "layout version 9, this program knows 1"),
+        (12, &[9], "layout version 9, this program knows 2"),
         (16, &[127], "header, header length: found 127, expected 128"),
         (24, &[1], "its header says"),
         (

@@ -20,7 +20,7 @@ fn the_header_is_where_the_table_says() {
     let strings = "quotesfeedfeed/quoterticksTick 16 8\nseq u64 0\nprice f64 8\nticksgröße";
     assert_eq!(&bytes[..8], b"AirsRegn");
     assert_eq!(u32_at(&bytes, 8), 0x0102_0304);
-    assert_eq!(u32_at(&bytes, 12), 1, "layout version");
+    assert_eq!(u32_at(&bytes, 12), 2, "layout version");
     assert_eq!(u32_at(&bytes, 16), 128, "header length");
     assert_eq!(u32_at(&bytes, 20), 48, "entry length");
     assert_eq!(u64_at(&bytes, 24), bytes.len() as u64);

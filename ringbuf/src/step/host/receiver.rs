@@ -7,7 +7,7 @@ use crate::message::Message;
 use crate::region::Region;
 use crate::step::attach::{Attach, AttachError};
 use crate::step::core::StepError;
-use crate::step::ports::Receiver;
+use crate::step::ports::{LinkFault, Receiver};
 
 /// The receiving end of a link, held by the launching program. Each call commits by itself.
 ///
@@ -35,8 +35,30 @@ impl<T: Message> HostReceiver<T> {
     ///
     /// [`AttachError`]; `Attached` while another port of this process has the link.
     pub fn attach(own: &Region, link: &str, sender: &Region) -> Result<Self, AttachError> {
+        Self::attach_as(own, link, sender, true)
+    }
+
+    /// As [`attach`](Self::attach), for a link whose peer isn't trusted: an impossible position closes the link.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError`].
+    pub fn attach_untrusting(
+        own: &Region,
+        link: &str,
+        sender: &Region,
+    ) -> Result<Self, AttachError> {
+        Self::attach_as(own, link, sender, false)
+    }
+
+    fn attach_as(
+        own: &Region,
+        link: &str,
+        sender: &Region,
+        trusts: bool,
+    ) -> Result<Self, AttachError> {
         let mut attach = Attach::new(own, link, 1, 0)?;
-        let port = attach.receiver(link, sender)?;
+        let port = attach.trusting(trusts).receiver(link, sender)?;
         Ok(Self {
             alone: Alone::new(attach.finish(), port),
         })
@@ -110,6 +132,12 @@ impl<T: Message> HostReceiver<T> {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.alone.port().capacity()
+    }
+
+    /// Why this end gave the untrusted link up, if it did.
+    #[must_use]
+    pub fn fault(&self) -> Option<LinkFault> {
+        self.alone.port().fault()
     }
 
     /// The link's name.

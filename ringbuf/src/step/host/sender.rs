@@ -9,7 +9,7 @@ use crate::region::Region;
 use crate::ring::bare::TrySendError;
 use crate::step::attach::{Attach, AttachError};
 use crate::step::core::StepError;
-use crate::step::ports::{Refused, Sender};
+use crate::step::ports::{LinkFault, Refused, Sender};
 
 /// The sending end of a link, held by the launching program. Each call commits by itself.
 ///
@@ -35,8 +35,30 @@ impl<T: Message> HostSender<T> {
     ///
     /// [`AttachError`]; `Attached` while another port of this process has the link.
     pub fn attach(own: &Region, link: &str, receiver: &Region) -> Result<Self, AttachError> {
+        Self::attach_as(own, link, receiver, true)
+    }
+
+    /// As [`attach`](Self::attach), for a link whose peer isn't trusted: an impossible position closes the link.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError`].
+    pub fn attach_untrusting(
+        own: &Region,
+        link: &str,
+        receiver: &Region,
+    ) -> Result<Self, AttachError> {
+        Self::attach_as(own, link, receiver, false)
+    }
+
+    fn attach_as(
+        own: &Region,
+        link: &str,
+        receiver: &Region,
+        trusts: bool,
+    ) -> Result<Self, AttachError> {
         let mut attach = Attach::new(own, link, 0, 1)?;
-        let port = attach.sender(link, receiver)?;
+        let port = attach.trusting(trusts).sender(link, receiver)?;
         Ok(Self {
             alone: Alone::new(attach.finish(), port),
         })
@@ -140,6 +162,12 @@ impl<T: Message> HostSender<T> {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.alone.port().capacity()
+    }
+
+    /// Why this end gave the untrusted link up, if it did.
+    #[must_use]
+    pub fn fault(&self) -> Option<LinkFault> {
+        self.alone.port().fault()
     }
 
     /// The link's name.
