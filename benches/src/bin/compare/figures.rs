@@ -187,7 +187,7 @@ fn summary(
         tail.saturating_record(clock.ns(0, units).max(1));
     }
     times.sort_unstable();
-    let lines = if which.is_raw() {
+    let lines = if which.is_raw() && question.metric == Metric::Stream {
         question.lines()
     } else {
         1.0
