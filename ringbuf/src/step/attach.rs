@@ -299,12 +299,10 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         assert!(index < self.core.records.outputs(), "an output too many");
         let claimed = claim(self.own, SectionKind::Ring, link)?;
         self.core.claims.push(claimed);
-        let sent = self
-            .core
-            .records
-            .out_to(self.core.control.active, index)
-            .load(Ordering::Relaxed);
         let capacity = crate::slots::Storage::capacity(&ring);
+        let (records, active) = (&self.core.records, self.core.control.active);
+        let sent = records.sent(active, index, (link, capacity));
+        let sent = sent.map_err(|problem| self.corrupt(problem))?;
         let fault = ring.sender_fault().map(|(_, found)| found);
         let mut outlet = Outlet::new(ring, sent, sent.saturating_sub(capacity));
         if !self.trusts {
@@ -398,6 +396,15 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         Ok(Some((Hinted::new(reader, numbers.len()), numbers)))
     }
 
+    fn corrupt(&self, problem: String) -> AttachError {
+        AttachError::Section {
+            region: self.own.owner().to_owned(),
+            kind: SectionKind::Actor,
+            name: self.actor.clone(),
+            problem,
+        }
+    }
+
     /// The next incoming end: `link`, sent in the region `sender`.
     ///
     /// # Errors
@@ -427,11 +434,9 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         assert!(index < self.core.records.inputs(), "an input too many");
         let claimed = claim(self.own, SectionKind::Credit, link)?;
         self.core.claims.push(claimed);
-        let received = self
-            .core
-            .records
-            .in_position(self.core.control.active, index)
-            .load(Ordering::Relaxed);
+        let (records, active) = (&self.core.records, self.core.control.active);
+        let received = records.received(active, index, link);
+        let received = received.map_err(|problem| self.corrupt(problem))?;
         let latencies = match self.own.section(SectionKind::Latency, link) {
             Ok(entry) => {
                 let words = Words::new(self.own.memory(), entry.offset, BUCKETS);
