@@ -7,7 +7,8 @@
 //!
 //! # The file
 //!
-//! Numbers are in the byte order of the machine that wrote them, which the mark at 8 tells.
+//! Numbers are in the byte order of the machine that wrote them, which the mark at 8 tells. Who takes part in a bus reads this
+//! version alone; who only looks reads the one before, too ([`LAYOUT_VERSION_READABLE`]). docs/memory-layout.md has every word.
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
@@ -72,6 +73,7 @@ pub use crate::memory::Access;
 pub use boot::boot_id;
 pub use directory::{Inspection, SectionEntry, SectionKind};
 pub use error::{CreateError, LockError, OpenError, OpenReason};
+pub use header::{LAYOUT_VERSION, LAYOUT_VERSION_READABLE};
 pub use lock::is_locked;
 pub use open::{Expected, Region, inspect};
 pub use plan::{RegionPlan, Section};
