@@ -252,6 +252,15 @@ impl Words {
         // SAFETY: aligned and in bounds as above, alive while `_memory` is, and only ever accessed as an atomic.
         unsafe { word.as_ref() }
     }
+
+    /// All of them.
+    #[inline]
+    #[must_use]
+    pub fn as_slice(&self) -> &[AtomicU64] {
+        // SAFETY: `count` aligned words from `first` on were checked to lie in the span, which `_memory` keeps alive, and they
+        // are only ever accessed as atomics.
+        unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.count) }
+    }
 }
 
 impl PeerWords {

@@ -40,7 +40,7 @@ fn the_digest_covers_what_two_programs_must_agree_about() {
          partition book\n  wait auto\n  restart permanent\n  shutdown 5 s\n  hang-after 5 s\n\
          actor book\n  partition book\n  inputs ticks\n  outputs \n\
          cell book/last\n  schema Tick 16 8 | seq u64 0 | price f64 8\n\
-         link ticks\n  from feed\n  to book\n  capacity 1024\n  stamped no\n  schema Tick 16 8 | seq u64 0 | price f64 8\n"
+         link ticks\n  from feed\n  to book\n  capacity 1024\n  stamped no\n  layout sequenced\n  trusted yes\n  schema Tick 16 8 | seq u64 0 | price f64 8\n"
     );
 
     let elsewhere = quotes(1024, |plan| {

@@ -51,18 +51,20 @@ pub(crate) enum Turn {
 #[message]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SourceState {
-    /// What it sent.
-    pub(crate) sent: Flow,
+    /// What it sent, by output.
+    pub(crate) sent: [Flow; 2],
 }
 
 /// What the middle keeps.
 #[message]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct MiddleState {
-    /// What it received.
-    pub(crate) taken: Flow,
+    /// What it received, by input.
+    pub(crate) taken: [Flow; 2],
     /// What it sent, by output.
     pub(crate) sent: [Flow; 2],
+    /// How much it had sent before its last step, by output.
+    pub(crate) before: [u64; 2],
 }
 
 /// What the sink keeps.
@@ -77,7 +79,7 @@ pub(crate) struct SinkState {
 #[derive(Debug)]
 pub(crate) struct Source {
     core: StepCore,
-    output: Sender<Item>,
+    outputs: [Sender<Item>; 2],
     state: Durable<SourceState>,
     nonce: u64,
 }
@@ -89,16 +91,22 @@ impl Source {
     ///
     /// [`Failure::Broken`] if the regions aren't a bus of this harness.
     pub(crate) fn attach(bus: &Bus, nonce: u64) -> Result<Self, Failure> {
-        let mut attach = Attach::<{ mistake::NONE }>::new(&bus.source.own, SOURCE, 0, 1)?;
+        let mut attach = Attach::<{ mistake::NONE }>::new(&bus.source.own, SOURCE, 0, 2)?;
+        let initial = SourceState {
+            sent: [Flow::NONE; 2],
+        };
         Ok(Self {
-            output: attach.sender(IN.name, &bus.middle.seen)?,
-            state: attach.durable(STATE, SourceState { sent: Flow::NONE })?,
+            outputs: [
+                attach.sender(IN[0].name, &bus.middle.seen)?,
+                attach.sender(IN[1].name, &bus.middle.seen)?,
+            ],
+            state: attach.durable(STATE, initial)?,
             core: attach.finish(),
             nonce,
         })
     }
 
-    /// One step: up to `most` messages. With `last` the actor ends with it.
+    /// One step: up to `most` messages on each link. With `last` the actor ends with it.
     ///
     /// # Errors
     ///
@@ -108,15 +116,18 @@ impl Source {
             return Ok(Turn::Done);
         }
         self.core.begin(0);
-        let room = self.output.room() as u64;
-        for _ in 0..room.min(most) {
-            let item = self.state.borrow_mut().sent.next(IN, self.nonce);
-            // The room was there a moment ago, and nobody but this actor takes any. A receiver that ends in between refuses.
-            if self.output.send(item).is_err() {
-                break;
+        for (index, output) in self.outputs.iter_mut().enumerate() {
+            let room = output.room() as u64;
+            for _ in 0..room.min(most) {
+                let item = self.state.borrow_mut().sent[index].next(IN[index], self.nonce);
+                // The room was there a moment ago, and nobody but this actor takes any. A receiver that ends in between
+                // refuses.
+                if output.send(item).is_err() {
+                    break;
+                }
             }
         }
-        let ends = last || self.output.is_closed();
+        let ends = last || self.is_refused();
         end(
             &mut self.core,
             if ends { Verdict::Done } else { Verdict::Keep },
@@ -126,7 +137,7 @@ impl Source {
     /// Whether the middle has told that it takes no more.
     #[must_use]
     pub(crate) fn is_refused(&self) -> bool {
-        self.output.is_closed()
+        self.outputs.iter().any(Sender::is_closed)
     }
 }
 
@@ -152,13 +163,14 @@ impl Incarnation {
     }
 }
 
-/// Receives up to two messages, forwards each to `a` in place, and sends none to two more to `b`.
+/// Receives up to two messages of `in` and forwards each to `a` in place. In every third step it also receives one of `side`
+/// and sends none to two more to `b`: the other steps leave those links alone.
 ///
 /// How many go to `b` depends on the incarnation, as time or randomness would make it: a redo isn't the first try again.
 #[derive(Debug)]
 pub(crate) struct Middle<const MISTAKE: u8> {
     core: StepCore<MISTAKE>,
-    input: Receiver<Item>,
+    inputs: [Receiver<Item>; 2],
     outputs: [Sender<Item>; 2],
     state: Durable<MiddleState>,
     fixed: Durable<u64>,
@@ -173,12 +185,16 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
     /// [`Failure::Broken`] if the regions aren't a bus of this harness.
     pub(crate) fn attach(bus: &Bus, life: Incarnation) -> Result<Self, Failure> {
         let initial = MiddleState {
-            taken: Flow::NONE,
+            taken: [Flow::NONE; 2],
             sent: [Flow::NONE; 2],
+            before: [0; 2],
         };
-        let mut attach = Attach::<MISTAKE>::new(&bus.middle.own, MIDDLE, 1, 2)?;
+        let mut attach = Attach::<MISTAKE>::new(&bus.middle.own, MIDDLE, 2, 2)?;
         Ok(Self {
-            input: attach.receiver(IN.name, &bus.source.seen)?,
+            inputs: [
+                attach.receiver(IN[0].name, &bus.source.seen)?,
+                attach.receiver(IN[1].name, &bus.source.seen)?,
+            ],
             outputs: [
                 attach.sender(OUT[0].name, &bus.sink.seen)?,
                 attach.sender(OUT[1].name, &bus.sink.seen)?,
@@ -216,13 +232,15 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
 
     /// Whether this was the last message. A refused send leaves at once: the step is aborted then.
     fn work(&mut self) -> bool {
+        let began = self.state.get();
+        let third = began.taken[0].count / BATCH % 3 == 0;
         let mut received = false;
-        while self.state.borrow().taken.count < self.life.limit {
-            let Some(item) = self.input.try_recv() else {
+        while self.state.borrow().taken[0].count < self.life.limit {
+            let Some(item) = self.inputs[0].try_recv() else {
                 break;
             };
             received = true;
-            self.state.borrow_mut().taken.receive(IN, &item);
+            self.state.borrow_mut().taken[0].receive(IN[0], &item);
             let out = self.state.borrow_mut().sent[0].next(OUT[0], self.life.nonce);
             let Ok(mut slot) = self.outputs[0].claim() else {
                 return false;
@@ -230,13 +248,29 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
             *slot = out;
             slot.publish();
         }
-        for _ in 0..if received { self.life.nonce % 3 } else { 0 } {
+        let more = if received && third {
+            self.life.nonce % 3
+        } else {
+            0
+        };
+        for _ in 0..more {
             let out = self.state.borrow_mut().sent[1].next(OUT[1], self.life.nonce);
             if self.outputs[1].send(out).is_err() {
                 return false;
             }
         }
-        self.state.borrow().taken.count >= self.life.limit || self.input.is_closed()
+        // What is left when the first link has ended is taken as well.
+        let beside = received && third || self.inputs[0].is_closed();
+        if let Some(item) = beside.then(|| self.inputs[1].try_recv()).flatten() {
+            received = true;
+            self.state.borrow_mut().taken[1].receive(IN[1], &item);
+        }
+        let ends = self.state.borrow().taken[0].count >= self.life.limit
+            || self.inputs.iter().all(Receiver::is_closed);
+        if received || ends {
+            self.state.borrow_mut().before = began.sent.map(|flow| flow.count);
+        }
+        ends
     }
 
     /// What it keeps.

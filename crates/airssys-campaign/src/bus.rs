@@ -1,8 +1,8 @@
 //! The bus that is judged: source, middle and sink, a region each.
 //!
 //! ```text
-//! source --in--> middle --a--> sink
-//!                   \----b---->/
+//! source --in----> middle --a--> sink
+//!       \--side-->/      \--b-->/
 //! ```
 //!
 //! The files lie in a directory of their own in `/dev/shm`, which is removed as soon as they are mapped: nothing is left of
@@ -26,14 +26,16 @@ use crate::actors::{
     FIXED, IN, Item, MIDDLE, MiddleState, OUT, SEEN, SINK, SOURCE, STATE, SinkState, SourceState,
 };
 use crate::failure::Failure;
+use crate::watch::word_at;
 
+const LINE_PAIR: usize = 128;
 const BUS: &str = "campaign";
 const DIGEST: u64 = 1;
 
 /// How many messages the links hold; powers of two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Capacities {
-    /// The middle's input.
+    /// Each of the middle's inputs.
     pub(crate) input: u64,
     /// Each of the middle's outputs.
     pub(crate) outputs: u64,
@@ -51,9 +53,9 @@ pub(crate) struct Place {
 /// The three regions.
 #[derive(Debug)]
 pub(crate) struct Bus {
-    /// Where the source's actor, cell and the ring of `in` lie.
+    /// Where the source's actor, cell and the rings of `in` and `side` lie.
     pub(crate) source: Place,
-    /// Where the middle's actor, cells, credit and the rings of `a` and `b` lie.
+    /// Where the middle's actor, cells, credits and the rings of `a` and `b` lie.
     pub(crate) middle: Place,
     /// Where the sink's actor, cell and credits lie.
     pub(crate) sink: Place,
@@ -102,15 +104,17 @@ impl Bus {
         let boot = boot_id().map_err(|error| Failure::broken("reading the boot id", error))?;
         let place = |owner, sections| place(&directory.0, boot, owner, sections);
         let source = vec![
-            actor_section(SOURCE, 0, 1),
+            actor_section(SOURCE, 0, 2),
             cell::<SourceState>(SOURCE, STATE),
-            ring(IN.name, capacities.input)?,
+            ring(IN[0].name, capacities.input)?,
+            ring(IN[1].name, capacities.input)?,
         ];
         let middle = vec![
-            actor_section(MIDDLE, 1, 2),
+            actor_section(MIDDLE, 2, 2),
             cell::<MiddleState>(MIDDLE, STATE),
             cell::<u64>(MIDDLE, FIXED),
-            credit_section(IN.name),
+            credit_section(IN[0].name),
+            credit_section(IN[1].name),
             ring(OUT[0].name, capacities.outputs)?,
             ring(OUT[1].name, capacities.outputs)?,
         ];
@@ -220,6 +224,30 @@ impl Place {
     /// [`Failure::Broken`] if there is no such section.
     pub(crate) fn offset(&self, kind: SectionKind, name: &str) -> Result<usize, Failure> {
         Ok(self.own.section(kind, name)?.offset - self.span().0)
+    }
+
+    /// The ranges that the active record of `actor` publishes, by output.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Broken`] if there is no such actor.
+    pub(crate) fn ranges(
+        &self,
+        image: &[u8],
+        actor: &str,
+        inputs: usize,
+        outputs: usize,
+    ) -> Result<Vec<(u64, u64)>, Failure> {
+        let control = self.offset(SectionKind::Actor, actor)?;
+        // The control word has a line pair of its own, as has each record; two words come before the positions.
+        let record = ((2 + inputs + 2 * outputs) * 8).next_multiple_of(LINE_PAIR);
+        let active = (word_at(image, control) & 1) as usize;
+        let first = control + LINE_PAIR + active * record + (2 + inputs) * 8;
+        let range = |output: usize| {
+            let from = first + 16 * output;
+            (word_at(image, from), word_at(image, from + 8))
+        };
+        Ok((0..outputs).map(range).collect())
     }
 
     /// Where the sequence words of a ring are in the image.

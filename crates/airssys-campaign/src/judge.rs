@@ -80,6 +80,7 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
             source.step(u64::MAX, false)?;
             middle.step(Plan::Work)?;
             self.look()?;
+            self.check_consistent(&middle)?;
             sink.step(u64::MAX)?;
             if middle.is_done() && sink.is_done() && source.is_refused() {
                 return self.check_end(middle, &sink);
@@ -97,14 +98,16 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
 
     /// What peers see is committed: no message above `out_to`, no credit above the in position.
     fn nothing_is_ahead(&self) -> Result<(), Failure> {
-        let committed = progress(&self.bus.middle.seen, MIDDLE, 1, 2)?;
+        let committed = progress(&self.bus.middle.seen, MIDDLE, IN.len(), OUT.len())?;
         let image = self.bus.middle.image()?;
-        let credit = self.credit(&image)?;
-        let received = committed.received[0];
-        ensure!(
-            credit <= received,
-            "credit {credit} of `in` while {received} messages are committed"
-        );
+        for (link, received) in IN.iter().zip(committed.received) {
+            let credit = self.credit(&image, link.name)?;
+            ensure!(
+                credit <= received,
+                "credit {credit} of `{}` while {received} messages are committed",
+                link.name
+            );
+        }
         for (link, sent) in OUT.iter().zip(committed.sent) {
             let offsets = self.bus.middle.sequences(link.name)?;
             let newest = offsets
@@ -121,10 +124,10 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
         Ok(())
     }
 
-    fn credit(&self, image: &[u8]) -> Result<u64, Failure> {
+    fn credit(&self, image: &[u8], link: &str) -> Result<u64, Failure> {
         Ok(word_at(
             image,
-            self.bus.middle.offset(SectionKind::Credit, IN.name)?,
+            self.bus.middle.offset(SectionKind::Credit, link)?,
         ))
     }
 
@@ -134,11 +137,15 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
         let recovered = self.bus.middle.image()?;
         self.watch.look(&recovered)?;
         self.check_consistent(&middle)?;
-        let (credit, taken) = (self.credit(&recovered)?, middle.state().taken.count);
-        ensure!(
-            credit == taken,
-            "recovered with credit {credit} of `in`, {taken} messages consumed"
-        );
+        for (link, taken) in IN.iter().zip(middle.state().taken) {
+            let credit = self.credit(&recovered, link.name)?;
+            ensure!(
+                credit == taken.count,
+                "recovered with credit {credit} of `{}`, {} messages consumed",
+                link.name,
+                taken.count
+            );
+        }
         drop(middle);
         // Whoever is killed at the end of a recovery leaves it to the next, which finds nothing to do.
         let middle = Middle::<MISTAKE>::attach(self.bus, self.life)?;
@@ -152,17 +159,35 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
     /// State, positions and input agree.
     fn check_consistent(&self, middle: &Middle<MISTAKE>) -> Result<(), Failure> {
         let state = middle.state();
-        let committed = progress(&self.bus.middle.seen, MIDDLE, 1, 2)?;
-        let sent = [state.sent[0].count, state.sent[1].count];
+        let committed = progress(&self.bus.middle.seen, MIDDLE, IN.len(), OUT.len())?;
+        let taken = state.taken.map(|flow| flow.count);
+        let sent = state.sent.map(|flow| flow.count);
         ensure!(
-            committed.received == [state.taken.count] && committed.sent == sent,
+            committed.received == taken && committed.sent == sent,
             "positions and state of different steps: {committed:?}, {state:?}"
         );
-        ensure!(
-            state.taken == Flow::of(IN, state.taken.count, 0),
-            "`in`: lost, repeated, torn or out of order: {:?}",
-            state.taken
-        );
+        let image = self.bus.middle.image()?;
+        let ranges = self
+            .bus
+            .middle
+            .ranges(&image, MIDDLE, IN.len(), OUT.len())?;
+        for (link, (range, expected)) in OUT
+            .iter()
+            .zip(ranges.iter().zip(state.before.iter().zip(sent)))
+        {
+            ensure!(
+                *range == (*expected.0, expected.1),
+                "`{}`: the record publishes {range:?}, the step sent {expected:?}",
+                link.name
+            );
+        }
+        for (link, taken) in IN.iter().zip(state.taken) {
+            ensure!(
+                taken == Flow::of(*link, taken.count, 0),
+                "`{}`: lost, repeated, torn or out of order: {taken:?}",
+                link.name
+            );
+        }
         let fixed = middle.fixed();
         ensure!(
             fixed == FIXED_VALUE,
@@ -182,9 +207,9 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
         let (state, seen) = (middle.state(), sink.state().seen);
         drop(middle);
         ensure!(
-            state.taken.count == self.life.limit,
+            state.taken[0].count == self.life.limit,
             "{} messages consumed, expected {}",
-            state.taken.count,
+            state.taken[0].count,
             self.life.limit
         );
         for (link, (sent, seen)) in OUT.iter().zip(state.sent.iter().zip(seen)) {
@@ -197,8 +222,10 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
         let mut ended = self.bus.middle.image()?;
         let next = Middle::<MISTAKE>::attach(self.bus, self.life)?;
         // A step gives back when it is due, recovery gives back everything: nothing else may have changed.
-        let credit = self.bus.middle.offset(SectionKind::Credit, IN.name)?;
-        ended[credit..credit + 8].copy_from_slice(&state.taken.count.to_ne_bytes());
+        for (link, taken) in IN.iter().zip(state.taken) {
+            let credit = self.bus.middle.offset(SectionKind::Credit, link.name)?;
+            ended[credit..credit + 8].copy_from_slice(&taken.count.to_ne_bytes());
+        }
         ensure!(next.is_done(), "an incarnation after the end isn't done");
         ensure!(
             next.state() == state,

@@ -21,7 +21,7 @@ pub(crate) struct Life {
 }
 
 /// The lives that are judged: together they reach every line of attach, step, commit, abort, settle and recovery.
-pub(crate) const LIVES: [Life; 3] = [
+pub(crate) const LIVES: [Life; 4] = [
     // Nothing was before; credit isn't due before the idle step.
     Life {
         name: "first life",
@@ -32,6 +32,17 @@ pub(crate) const LIVES: [Life; 3] = [
         limit: 6,
         before: &[],
         steps: &[Plan::Work, Plan::Abort, Plan::Idle, Plan::Work],
+    },
+    // Long enough that commits fill records in part; its third step leaves alone what the first has used.
+    Life {
+        name: "long life",
+        capacities: Capacities {
+            input: 16,
+            outputs: 16,
+        },
+        limit: 12,
+        before: &[],
+        steps: &[Plan::Work, Plan::Work, Plan::Work, Plan::Work],
     },
     // Recovery, then the step that ends the actor; every commit gives back.
     Life {

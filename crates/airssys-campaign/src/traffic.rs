@@ -13,11 +13,17 @@ pub(crate) struct Link {
     salt: u64,
 }
 
-/// Source to middle.
-pub(crate) const IN: Link = Link {
-    name: "in",
-    salt: 0x1111_1111_1111_1111,
-};
+/// Source to middle, in the order of the source's outputs and the middle's inputs.
+pub(crate) const IN: [Link; 2] = [
+    Link {
+        name: "in",
+        salt: 0x1111_1111_1111_1111,
+    },
+    Link {
+        name: "side",
+        salt: 0x8888_8888_8888_8888,
+    },
+];
 /// Middle to sink, in the order of the middle's outputs and the sink's inputs.
 pub(crate) const OUT: [Link; 2] = [
     Link {

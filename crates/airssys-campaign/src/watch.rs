@@ -20,22 +20,22 @@ struct Word {
 }
 
 impl Watch {
-    /// Over the control word, the credit, and both rings' sequence and close words.
+    /// Over the control word, the credits, and both rings' sequence and close words.
     ///
     /// # Errors
     ///
     /// [`Failure::Broken`] if `middle` isn't the middle's.
     pub(crate) fn new(middle: &Place) -> Result<Self, Failure> {
-        let mut words = vec![
-            Word::new(
-                "the control word",
-                middle.offset(SectionKind::Actor, MIDDLE)?,
-            ),
-            Word::new(
-                "the credit of `in`",
-                middle.offset(SectionKind::Credit, IN.name)?,
-            ),
-        ];
+        let mut words = vec![Word::new(
+            "the control word",
+            middle.offset(SectionKind::Actor, MIDDLE)?,
+        )];
+        for link in IN {
+            words.push(Word::new(
+                format!("the credit of `{}`", link.name),
+                middle.offset(SectionKind::Credit, link.name)?,
+            ));
+        }
         for link in OUT {
             let close = middle.offset(SectionKind::Ring, link.name)?;
             words.push(Word::new(format!("the close of `{}`", link.name), close));

@@ -60,6 +60,9 @@ fn catch(number: u8) -> Result<Caught, Failure> {
         mistake::TWO_WORD_COMMIT => catch_mistake::<{ mistake::TWO_WORD_COMMIT }>(),
         mistake::UNTOUCHED_CELL_FLIPPED => catch_mistake::<{ mistake::UNTOUCHED_CELL_FLIPPED }>(),
         mistake::DONE_OUTSIDE_RECORD => catch_mistake::<{ mistake::DONE_OUTSIDE_RECORD }>(),
+        mistake::LAST_COMMIT_FORGOTTEN => catch_mistake::<{ mistake::LAST_COMMIT_FORGOTTEN }>(),
+        mistake::INACTIVE_TRUSTED => catch_mistake::<{ mistake::INACTIVE_TRUSTED }>(),
+        mistake::RANGE_KEPT => catch_mistake::<{ mistake::RANGE_KEPT }>(),
         _ => Ok(Caught::default()),
     }
 }

@@ -304,6 +304,18 @@ impl<S: Storage> Inlet<S> {
         self.committed.get()
     }
 
+    /// Whether anything was taken since the last commit.
+    #[inline]
+    pub(crate) fn has_moved(&self) -> bool {
+        self.cursor.get() != self.committed.get()
+    }
+
+    /// Whether more is consumed than was given back.
+    #[inline]
+    pub(crate) fn owes(&self) -> bool {
+        self.committed.get() != self.given.get()
+    }
+
     /// The word that was impossible, if one was met and the link isn't given up for it.
     pub(crate) fn fault(&self) -> Option<u64> {
         self.fault.get().filter(|_| self.trusts)

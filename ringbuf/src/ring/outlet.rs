@@ -109,6 +109,12 @@ impl<S: Storage> Outlet<S> {
         self.limit.set(self.cursor.get());
     }
 
+    /// Whether it refuses claims until the next `open`.
+    #[inline]
+    pub(crate) fn is_shut(&self) -> bool {
+        self.shut.get()
+    }
+
     /// The next free position, if there is room.
     #[inline]
     pub(crate) fn claim(&self) -> Result<u64, Refusal> {
@@ -292,6 +298,12 @@ impl<S: Storage> Outlet<S> {
     #[inline]
     pub(crate) fn published(&self) -> u64 {
         self.published.get()
+    }
+
+    /// Whether anything is staged.
+    #[inline]
+    pub(crate) fn has_moved(&self) -> bool {
+        self.cursor.get() != self.published.get()
     }
 
     /// The credit word that was impossible, if one was met and the link isn't given up for it.

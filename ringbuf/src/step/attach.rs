@@ -16,7 +16,9 @@ use crate::schema;
 use crate::slots::MappedRing;
 use crate::step::cell::{AnyCell, CellState, Durable};
 use crate::step::claims::Claimed;
-use crate::step::core::{CellPort, Gate, StepCore};
+use crate::step::core::{CellPort, StepCore};
+use crate::step::delta::Delta;
+use crate::step::gate::Gate;
 use crate::step::mistake;
 use crate::step::ports::{InPort, OutPort, Receiver, Sender};
 use crate::step::record::Records;
@@ -252,7 +254,10 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 records,
                 control,
                 done,
-                gate: Rc::new(Gate::default()),
+                gate: Rc::new(Gate::new(inputs, outputs)),
+                delta: Delta::new(inputs, outputs),
+                owing: Vec::with_capacity(inputs),
+                failed: None,
                 inputs: Vec::new(),
                 outputs: Vec::new(),
                 cells: Vec::new(),
@@ -284,10 +289,9 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         link: &str,
         receiver: &Region,
     ) -> Result<Sender<T>, AttachError> {
-        let index = self.core.outputs.len();
         let ring = ring_of::<T>(self.own, receiver, link)?;
-        let port = self.add_output(link, receiver.owner(), ring)?;
-        Ok(Sender::new(port, Rc::clone(&self.core.gate), index))
+        self.add_output(link, receiver.owner(), ring)
+            .map(Sender::new)
     }
 
     fn add_output(
@@ -316,6 +320,8 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             peer: peer.to_owned(),
             outlet,
             held: Cell::new(false),
+            gate: Rc::clone(&self.core.gate),
+            index,
         });
         self.core.outputs.push(Rc::clone(&port));
         Ok(port)
@@ -372,6 +378,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             peer.to_owned(),
             inlet,
             latencies,
+            (Rc::clone(&self.core.gate), index),
         ));
         self.core.inputs.push(Rc::clone(&port));
         Ok(port)
@@ -420,8 +427,9 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 .load(Ordering::Relaxed);
             state.load(&port.buffer(bits >> self.core.cells.len()));
         }
+        let index = self.core.cells.len();
         self.core.cells.push(port);
-        Ok(Durable::new(state, Rc::clone(&self.core.gate)))
+        Ok(Durable::new(state, Rc::clone(&self.core.gate), index))
     }
 
     /// Recovers: does again what follows the last commit, and commits the cells' initial values if there was none.
@@ -497,9 +505,9 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             self.close();
         }
         if self.control.steps == 0 && !self.cells.is_empty() {
-            for port in &self.cells {
-                port.cell.touch();
-            }
+            self.gate
+                .dirty
+                .set(u64::MAX >> (CELLS_MAX - self.cells.len()));
             let _ = self.commit(false);
         }
     }

@@ -4,13 +4,13 @@
 //! doesn't select, with relaxed word stores, and flips the cell's bit. So nobody ever holds a reference into shared memory,
 //! and an observer may copy the selected buffer at any time. An aborted step that changed a copy fills it anew.
 
-use std::cell::{Cell, Ref, RefCell, RefMut};
+use std::cell::{Ref, RefCell, RefMut};
 use std::fmt;
 use std::rc::Rc;
 
 use crate::memory::Words;
 use crate::message::Message;
-use crate::step::core::Gate;
+use crate::step::gate::Gate;
 use crate::word::{AtomicU64, Ordering};
 
 /// A value that survives its actor's restart: part of the step's commit.
@@ -20,11 +20,15 @@ use crate::word::{AtomicU64, Ordering};
 pub struct Durable<S: Message> {
     cell: Rc<CellState<S>>,
     gate: Rc<Gate>,
+    /// The cell's bit in the record and among the gate's dirty ones.
+    bit: u64,
 }
 
 impl<S: Message> Durable<S> {
-    pub(crate) fn new(cell: Rc<CellState<S>>, gate: Rc<Gate>) -> Self {
-        Self { cell, gate }
+    /// The cell with place `index` among its actor's.
+    pub(crate) fn new(cell: Rc<CellState<S>>, gate: Rc<Gate>, index: usize) -> Self {
+        let bit = 1 << index;
+        Self { cell, gate, bit }
     }
 
     /// A copy of the value.
@@ -73,7 +77,7 @@ impl<S: Message> Durable<S> {
             "durable cell `{}` changed outside of a step: only a step can commit it",
             self.cell.name
         );
-        self.cell.dirty.set(true);
+        self.gate.dirty.set(self.gate.dirty.get() | self.bit);
         self.cell.value.borrow_mut()
     }
 }
@@ -89,7 +93,6 @@ impl<S: Message + fmt::Debug> fmt::Debug for Durable<S> {
 pub(crate) struct CellState<S> {
     pub(crate) name: String,
     value: RefCell<S>,
-    dirty: Cell<bool>,
 }
 
 impl<S: Message> CellState<S> {
@@ -97,7 +100,6 @@ impl<S: Message> CellState<S> {
         Self {
             name,
             value: RefCell::new(initial),
-            dirty: Cell::new(false),
         }
     }
 }
@@ -105,11 +107,6 @@ impl<S: Message> CellState<S> {
 /// A cell of whatever type, as the commit sees it.
 pub(crate) trait AnyCell {
     fn name(&self) -> &str;
-    fn is_dirty(&self) -> bool;
-    /// Counts the copy as changed.
-    fn touch(&self);
-    /// Counts the copy as unchanged.
-    fn clean(&self);
     /// Whether a borrow lives on; the copy can't be read then.
     fn is_borrowed(&self) -> bool;
     /// Writes the copy into a buffer.
@@ -121,19 +118,6 @@ pub(crate) trait AnyCell {
 impl<S: Message> AnyCell for CellState<S> {
     fn name(&self) -> &str {
         &self.name
-    }
-
-    #[inline]
-    fn is_dirty(&self) -> bool {
-        self.dirty.get()
-    }
-
-    fn touch(&self) {
-        self.dirty.set(true);
-    }
-
-    fn clean(&self) {
-        self.dirty.set(false);
     }
 
     fn is_borrowed(&self) -> bool {

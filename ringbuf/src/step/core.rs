@@ -1,35 +1,17 @@
 //! One actor's step: begin, and commit or abort.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::layout::cell_buffer_words;
 use crate::memory::Words;
 use crate::step::cell::{AnyCell, Buffer};
 use crate::step::claims::Claimed;
+use crate::step::delta::Delta;
+use crate::step::gate::Gate;
 use crate::step::mistake;
 use crate::step::ports::{InPort, OutPort};
 use crate::step::record::{Control, Records};
 use crate::word::{Ordering, fence};
-
-/// Whether the actor is inside a step, and what a port met there. Shared by an actor's ports.
-#[derive(Debug, Default)]
-pub(crate) struct Gate {
-    open: Cell<bool>,
-    refused: Cell<Option<usize>>,
-}
-
-impl Gate {
-    #[inline]
-    pub(crate) fn is_open(&self) -> bool {
-        self.open.get()
-    }
-
-    /// Notes that the claim of output `index` was refused, which aborts the step.
-    pub(crate) fn refuse(&self, index: usize) {
-        self.refused.set(Some(index));
-    }
-}
 
 /// How the author ended a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +107,11 @@ pub struct StepCore<const MISTAKE: u8 = { mistake::NONE }> {
     pub(crate) inputs: Vec<Rc<InPort>>,
     pub(crate) outputs: Vec<Rc<OutPort>>,
     pub(crate) cells: Vec<CellPort>,
+    pub(crate) delta: Delta,
+    /// The places of the inputs that may have consumed more than they gave back.
+    pub(crate) owing: Vec<u32>,
+    /// Why no step of this incarnation can be ended any more.
+    pub(crate) failed: Option<StepError>,
     /// What no other core of this process may attach while this one lives.
     pub(crate) claims: Vec<Claimed>,
 }
@@ -157,57 +144,42 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         &self.outputs[index].name
     }
 
-    /// Opens the ports for one step, each receiver for at most `most` messages.
+    /// Begins a step, in which each receiver gets at most `most` messages. A port opens when the step first uses it.
     #[inline]
     pub fn begin(&mut self, most: u64) {
-        self.gate.refused.set(None);
-        self.gate.open.set(true);
-        for port in &self.inputs {
-            port.inlet.open(most);
-            port.note_close();
-        }
-        for port in &self.outputs {
-            port.outlet.open();
-        }
+        self.gate.open(most);
     }
 
-    /// Ends the step: commits or aborts, publishes, and gives back what is due.
+    /// Ends the step: commits or aborts, publishes, and gives back what is due. Costs what the step has used.
     ///
     /// # Errors
     ///
-    /// [`StepError`]; then nothing was committed, and the incarnation has to end.
+    /// [`StepError`]; then nothing was committed, nothing will be, and the incarnation has to end.
     #[inline]
     pub fn finish(&mut self, verdict: Verdict) -> Result<Outcome, StepError> {
-        self.gate.open.set(false);
-        let refused = self.gate.refused.get();
+        self.gate.shut();
+        let refused = self.gate.refused();
+        self.check(refused)?;
         let commit = match verdict {
             // A refused claim aborts the step whatever it returned: a part of its work is missing.
             Verdict::Done => refused.is_none(),
             Verdict::Keep => refused.is_none() && self.is_touched(),
             Verdict::Abort => false,
         };
-        let checked = self.check(refused);
-        if let Err(error) = checked {
-            self.abort();
-            self.shut();
-            return Err(error);
-        }
-        if !commit {
-            self.abort();
-        }
-        let mut outcome = Outcome {
-            committed: commit,
-            visible: false,
-            refused,
-            limited: self.inputs.iter().any(|port| port.inlet.was_limited()),
-        };
-        if commit {
-            outcome.visible = self.commit(verdict == Verdict::Done);
+        let limited = self.used_inputs().any(|port| port.inlet.was_limited());
+        let visible = if commit {
+            self.commit(verdict == Verdict::Done)
         } else {
-            outcome.visible = self.settle_unmoved();
-        }
+            self.abort();
+            self.settle()
+        };
         self.shut();
-        Ok(outcome)
+        Ok(Outcome {
+            committed: commit,
+            visible,
+            refused,
+            limited,
+        })
     }
 
     /// Runs a step that counts in no way: it sees what a step would see, and nothing that it sends, receives or changes, no
@@ -217,56 +189,76 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     ///
     /// [`StepError`], as from [`finish`](Self::finish).
     pub fn rehearse(&mut self, most: u64, step: impl FnOnce()) -> Result<Outcome, StepError> {
-        self.rehearsing(true);
+        self.gate.set_rehearses(true);
         self.begin(most);
         step();
         let ended = self.finish(Verdict::Abort);
-        self.rehearsing(false);
+        self.gate.set_rehearses(false);
         ended
-    }
-
-    fn rehearsing(&self, rehearses: bool) {
-        for port in &self.inputs {
-            port.rehearses.set(rehearses);
-        }
     }
 
     /// Ends a step whose handler unwound: nothing of it remains.
     pub fn abandon(&mut self) {
-        self.gate.open.set(false);
+        self.gate.shut();
         self.abort();
         self.shut();
     }
 
+    #[inline]
+    fn used_inputs(&self) -> impl Iterator<Item = &InPort> {
+        self.gate.inputs.iter().map(|index| &*self.inputs[index])
+    }
+
+    #[inline]
+    fn used_outputs(&self) -> impl Iterator<Item = &OutPort> {
+        self.gate.outputs.iter().map(|index| &*self.outputs[index])
+    }
+
+    #[inline]
     fn shut(&self) {
-        for port in &self.inputs {
+        for port in self.used_inputs() {
             port.inlet.shut();
         }
-        for port in &self.outputs {
+        for port in self.used_outputs() {
             port.outlet.shut();
         }
     }
 
+    #[inline]
     fn is_touched(&self) -> bool {
-        self.inputs
-            .iter()
-            .any(|port| port.inlet.cursor() != port.inlet.committed())
-            || self
-                .outputs
-                .iter()
-                .any(|port| port.outlet.cursor() != port.outlet.published())
-            || self.cells.iter().any(|port| port.cell.is_dirty())
+        self.gate.dirty.get() != 0
+            || self.used_inputs().any(|port| port.inlet.has_moved())
+            || self.used_outputs().any(|port| port.outlet.has_moved())
     }
 
-    /// What forbids a commit whatever the author says.
+    /// What forbids a commit whatever the author says. It stays: a peer's word that was impossible once, or a slot that
+    /// somebody may still write to, makes no later step sound.
     #[inline]
-    fn check(&self, refused: Option<usize>) -> Result<(), StepError> {
-        for port in &self.inputs {
+    fn check(&mut self, refused: Option<usize>) -> Result<(), StepError> {
+        let met = match &self.failed {
+            Some(error) => Err(error.clone()),
+            None => self.check_used(refused),
+        };
+        met.map_err(|error| self.fail(error))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fail(&mut self, error: StepError) -> StepError {
+        self.abort();
+        self.shut();
+        self.failed = Some(error.clone());
+        error
+    }
+
+    #[inline]
+    fn check_used(&self, refused: Option<usize>) -> Result<(), StepError> {
+        for port in self.used_inputs() {
             if let Some(found) = port.inlet.fault() {
                 return Err(port.impossible(found));
             }
         }
-        for port in &self.outputs {
+        for port in self.used_outputs() {
             if let Some(found) = port.outlet.fault() {
                 return Err(port.impossible(found));
             }
@@ -276,10 +268,11 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
                 });
             }
         }
-        for port in &self.cells {
-            if port.cell.is_dirty() && port.cell.is_borrowed() {
+        for index in bits_of(self.gate.dirty.get()) {
+            let cell = &self.cells[index].cell;
+            if cell.is_borrowed() {
                 return Err(StepError::Leaked {
-                    port: port.cell.name().to_owned(),
+                    port: cell.name().to_owned(),
                 });
             }
         }
@@ -291,8 +284,7 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         let port = &self.outputs[index];
         let staged = port.outlet.cursor() - port.outlet.published();
         let smallest = self
-            .inputs
-            .iter()
+            .used_inputs()
             .all(|port| port.inlet.cursor() - port.inlet.committed() <= 1);
         if staged == port.capacity() && smallest {
             return Err(StepError::Oversized {
@@ -303,20 +295,32 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         Ok(())
     }
 
+    #[inline]
     fn abort(&self) {
-        for port in &self.inputs {
+        for port in self.used_inputs() {
             port.inlet.rewind();
         }
-        for port in &self.outputs {
+        for port in self.used_outputs() {
             port.outlet.rewind();
         }
+        let dirty = self.gate.dirty.get();
+        if dirty != 0 {
+            self.restore_cells(dirty);
+        }
+    }
+
+    /// Fills changed copies anew, but for those that somebody still holds.
+    fn restore_cells(&self, dirty: u64) {
         let bits = self.cell_bits();
-        for (index, port) in self.cells.iter().enumerate() {
-            if port.cell.is_dirty() && !port.cell.is_borrowed() {
+        let mut left = dirty;
+        for index in bits_of(dirty) {
+            let port = &self.cells[index];
+            if !port.cell.is_borrowed() {
                 port.cell.load(&port.buffer(bits >> index));
-                port.cell.clean();
+                left ^= 1 << index;
             }
         }
+        self.gate.dirty.set(left);
     }
 
     /// The active record's cell bits: ours to read at any time, nobody else writes them.
@@ -326,10 +330,21 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             .load(Ordering::Relaxed)
     }
 
-    fn settle_unmoved(&self) -> bool {
-        self.inputs
-            .iter()
-            .fold(false, |given, port| port.inlet.settle(false) | given)
+    /// Gives back what inputs owe that did not move in this step; whether any did.
+    #[inline]
+    fn settle(&mut self) -> bool {
+        let inputs = &self.inputs;
+        let mut visible = false;
+        self.owing.retain(|&place| {
+            let port = &inputs[place as usize];
+            let moved = port.inlet.has_moved();
+            if !moved {
+                visible |= port.inlet.settle(false);
+                port.owes.set(false);
+            }
+            moved
+        });
+        visible
     }
 
     /// Steps 3 to 6 of the protocol. Returns whether peers were shown anything.
@@ -360,7 +375,7 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         self.control = control;
         self.done = done;
         if MISTAKE == mistake::TWO_WORD_COMMIT {
-            self.fill_positions(next);
+            self.fill_inputs(next);
         }
         let visible = self.show(done);
         // Release: the next step's writes to the other record, the other buffers and the slots after these come after what
@@ -373,64 +388,129 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     #[inline]
     fn store_cells(&self) -> u64 {
         let mut bits = self.cell_bits();
-        for (index, port) in self.cells.iter().enumerate() {
-            if port.cell.is_dirty() {
-                let other = !(bits >> index);
-                if MISTAKE == mistake::CELL_IN_PLACE {
-                    port.cell.store(&port.buffer(!other));
-                } else {
-                    port.cell.store(&port.buffer(other));
-                }
-                port.cell.clean();
-                if MISTAKE != mistake::STALE_CELL && MISTAKE != mistake::CELL_IN_PLACE {
-                    bits ^= 1 << index;
-                }
-            } else if MISTAKE == mistake::UNTOUCHED_CELL_FLIPPED {
+        let dirty = self.gate.dirty.replace(0);
+        for index in bits_of(dirty) {
+            let port = &self.cells[index];
+            let other = !(bits >> index);
+            if MISTAKE == mistake::CELL_IN_PLACE {
+                port.cell.store(&port.buffer(!other));
+            } else {
+                port.cell.store(&port.buffer(other));
+            }
+            if MISTAKE != mistake::STALE_CELL && MISTAKE != mistake::CELL_IN_PLACE {
                 bits ^= 1 << index;
+            }
+        }
+        if MISTAKE == mistake::UNTOUCHED_CELL_FLIPPED {
+            for index in 0..self.cells.len() {
+                bits ^= !dirty & (1 << index);
             }
         }
         bits
     }
 
-    /// Fills a record; every word of it.
+    /// Brings a record up to date: all of it, or what this commit and the one before have moved.
     #[inline]
-    fn fill(&self, record: usize, bits: u64, done: bool) {
+    fn fill(&mut self, record: usize, bits: u64, done: bool) {
         let records = &self.records;
         records.cell_bits(record).store(bits, Ordering::Relaxed);
         let done = done && MISTAKE != mistake::DONE_OUTSIDE_RECORD;
         records
             .done(record)
             .store(u64::from(done), Ordering::Relaxed);
+        self.note_moved(record);
+        if self.delta.take_whole() && MISTAKE != mistake::INACTIVE_TRUSTED {
+            self.fill_whole(record);
+        }
         if MISTAKE != mistake::TWO_WORD_COMMIT {
-            self.fill_positions(record);
+            self.fill_inputs(record);
+        }
+        self.fill_outputs(record);
+    }
+
+    /// Marks what this step has moved: in this record, and in the other, which the next commit fills.
+    #[inline]
+    fn note_moved(&mut self, record: usize) {
+        let Self {
+            gate,
+            inputs,
+            outputs,
+            delta,
+            ..
+        } = self;
+        for index in gate.inputs.iter() {
+            if inputs[index].inlet.has_moved() {
+                delta.inputs.mark(record, index);
+                if MISTAKE != mistake::LAST_COMMIT_FORGOTTEN {
+                    delta.inputs.mark(1 - record, index);
+                }
+            }
+        }
+        for index in gate.outputs.iter() {
+            if outputs[index].outlet.has_moved() {
+                delta.outputs.mark(record, index);
+                if MISTAKE != mistake::LAST_COMMIT_FORGOTTEN {
+                    delta.outputs.mark(1 - record, index);
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn fill_whole(&self, record: usize) {
+        if MISTAKE != mistake::TWO_WORD_COMMIT {
+            for (index, port) in self.inputs.iter().enumerate() {
+                fill_input(&self.records, record, index, port);
+            }
         }
         for (index, port) in self.outputs.iter().enumerate() {
-            records
-                .out_from(record, index)
-                .store(port.outlet.published(), Ordering::Relaxed);
-            records
-                .out_to(record, index)
-                .store(port.outlet.cursor(), Ordering::Relaxed);
+            fill_output(&self.records, record, index, port);
         }
     }
 
     #[inline]
-    fn fill_positions(&self, record: usize) {
-        for (index, port) in self.inputs.iter().enumerate() {
-            self.records
-                .in_position(record, index)
-                .store(port.inlet.cursor(), Ordering::Relaxed);
-        }
+    fn fill_inputs(&mut self, record: usize) {
+        let (records, inputs) = (&self.records, &self.inputs);
+        self.delta.inputs.settle(record, |index| {
+            fill_input(records, record, index, &inputs[index]);
+            false
+        });
+    }
+
+    #[inline]
+    fn fill_outputs(&mut self, record: usize) {
+        let (records, outputs) = (&self.records, &self.outputs);
+        self.delta.outputs.settle(record, |index| {
+            let port = &outputs[index];
+            fill_output(records, record, index, port);
+            // What this commit publishes, the next one that fills this record must not.
+            port.outlet.has_moved() && MISTAKE != mistake::RANGE_KEPT
+        });
     }
 
     /// What follows a commit: messages, closes, credit.
     #[inline]
-    fn show(&self, done: bool) -> bool {
+    fn show(&mut self, done: bool) -> bool {
         let mut visible = self.publish();
-        for port in &self.inputs {
-            let moved = port.inlet.cursor() != port.inlet.committed();
+        visible |= self.settle();
+        let Self {
+            gate,
+            inputs,
+            owing,
+            ..
+        } = self;
+        for index in gate.inputs.iter() {
+            let port = &inputs[index];
+            if !port.inlet.has_moved() {
+                continue;
+            }
             port.inlet.commit();
-            visible |= port.inlet.settle(moved);
+            visible |= port.inlet.settle(true);
+            if !port.owes.get() && port.inlet.owes() {
+                port.owes.set(true);
+                // Within the capacity: a port is there once.
+                owing.push(index as u32);
+            }
         }
         if done {
             self.close();
@@ -441,15 +521,15 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     #[inline]
     fn publish(&self) -> bool {
         let mut visible = false;
-        for port in &self.outputs {
-            visible |= port.outlet.cursor() != port.outlet.published();
+        for port in self.used_outputs() {
+            visible |= port.outlet.has_moved();
             port.outlet.publish();
         }
         visible
     }
 
     fn give_back_early(&self) {
-        for port in &self.inputs {
+        for port in self.used_inputs() {
             port.inlet.commit();
             port.inlet.give_back();
         }
@@ -473,8 +553,37 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             Some(index) => self.outputs[index].outlet.has_news(),
             None => {
                 self.inputs.iter().any(|port| port.has_news())
-                    || self.outputs.iter().any(|port| port.outlet.has_room_again())
+                    || self.used_outputs().any(|port| port.outlet.has_room_again())
             }
         }
     }
+}
+
+/// The places of a word's set bits.
+#[inline]
+fn bits_of(mut word: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let index = word.trailing_zeros() as usize;
+        (word != 0).then(|| {
+            word &= word - 1;
+            index
+        })
+    })
+}
+
+#[inline]
+fn fill_input(records: &Records, record: usize, index: usize, port: &InPort) {
+    records
+        .in_position(record, index)
+        .store(port.inlet.cursor(), Ordering::Relaxed);
+}
+
+#[inline]
+fn fill_output(records: &Records, record: usize, index: usize, port: &OutPort) {
+    records
+        .out_from(record, index)
+        .store(port.outlet.published(), Ordering::Relaxed);
+    records
+        .out_to(record, index)
+        .store(port.outlet.cursor(), Ordering::Relaxed);
 }

@@ -25,9 +25,15 @@ pub const TWO_WORD_COMMIT: u8 = 8;
 pub const UNTOUCHED_CELL_FLIPPED: u8 = 9;
 /// The done word is left out of the record.
 pub const DONE_OUTSIDE_RECORD: u8 = 10;
+/// A commit writes what it moved itself, and not what the commit before has moved.
+pub const LAST_COMMIT_FORGOTTEN: u8 = 11;
+/// The first commits of an incarnation write what they moved, into a record that may be torn.
+pub const INACTIVE_TRUSTED: u8 = 12;
+/// A range that was published stays in its record until its output sends again.
+pub const RANGE_KEPT: u8 = 13;
 
 /// Every mistake and its name.
-pub const ALL: [(u8, &str); 10] = [
+pub const ALL: [(u8, &str); 13] = [
     (PUBLISH_BEFORE_COMMIT, "publish before commit"),
     (CREDIT_BEFORE_COMMIT, "credit before commit"),
     (STALE_CELL, "stale durable cell"),
@@ -38,4 +44,7 @@ pub const ALL: [(u8, &str); 10] = [
     (TWO_WORD_COMMIT, "commit in two words"),
     (UNTOUCHED_CELL_FLIPPED, "untouched cell flipped"),
     (DONE_OUTSIDE_RECORD, "done left out of the record"),
+    (LAST_COMMIT_FORGOTTEN, "last commit's ports forgotten"),
+    (INACTIVE_TRUSTED, "inactive record filled in part"),
+    (RANGE_KEPT, "published range kept"),
 ];

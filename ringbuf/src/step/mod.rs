@@ -29,6 +29,8 @@ mod attach;
 mod cell;
 mod claims;
 mod core;
+mod delta;
+mod gate;
 mod host;
 #[doc(hidden)]
 pub mod mistake;

@@ -21,7 +21,8 @@ use crate::ring::inlet::{Inlet, Peek};
 use crate::ring::outlet::{Outlet, Refusal};
 use crate::ring::slot::Slot;
 use crate::slots::{MappedRing, Storage};
-use crate::step::core::{Gate, StepError};
+use crate::step::core::StepError;
+use crate::step::gate::Gate;
 use crate::word::Ordering;
 
 /// A link refused to take a message. Returned from a step with `?`, it aborts the step.
@@ -62,9 +63,35 @@ pub(crate) struct OutPort {
     pub(crate) peer: String,
     pub(crate) outlet: Outlet<MappedRing>,
     pub(crate) held: Cell<bool>,
+    pub(crate) gate: Rc<Gate>,
+    /// Its place among the actor's outputs.
+    pub(crate) index: usize,
 }
 
 impl OutPort {
+    /// The next free position, if there is room; opens the port where this step hasn't used it yet.
+    #[inline]
+    fn claim(&self) -> Result<u64, Refusal> {
+        match self.outlet.claim() {
+            Err(Refusal::Shut) => self.enter_and_claim(),
+            claimed => claimed,
+        }
+    }
+
+    #[inline(never)]
+    fn enter_and_claim(&self) -> Result<u64, Refusal> {
+        self.enter();
+        self.outlet.claim()
+    }
+
+    /// Opens the port for this step. Without a step it stays shut.
+    fn enter(&self) {
+        if self.gate.is_open() && self.outlet.is_shut() {
+            self.outlet.open();
+            self.gate.outputs.enter(self.index);
+        }
+    }
+
     pub(crate) fn capacity(&self) -> u64 {
         self.outlet.storage.capacity()
     }
@@ -102,9 +129,13 @@ pub(crate) struct InPort {
     copies: bool,
     pub(crate) inlet: Inlet<MappedRing>,
     pub(crate) latencies: Option<Latencies>,
+    gate: Rc<Gate>,
+    /// Its place among the actor's inputs.
+    index: usize,
+    /// A step or a look has seen the link's close.
     close_seen: Cell<bool>,
-    /// Receipts don't count: the step is rolled back in any case.
-    pub(crate) rehearses: Cell<bool>,
+    /// Among those that owe credit.
+    pub(crate) owes: Cell<bool>,
     /// Below this every message has been seen by a look.
     looked_to: Cell<u64>,
 }
@@ -115,6 +146,7 @@ impl InPort {
         peer: String,
         inlet: Inlet<MappedRing>,
         latencies: Option<Latencies>,
+        (gate, index): (Rc<Gate>, usize),
     ) -> Self {
         Self {
             name,
@@ -122,27 +154,36 @@ impl InPort {
             copies: !inlet.trusts(),
             inlet,
             latencies,
+            gate,
+            index,
             close_seen: Cell::new(false),
-            rehearses: Cell::new(false),
+            owes: Cell::new(false),
             looked_to: Cell::new(0),
         }
     }
 
-    /// Remembers that a step runs that can see the link's close.
+    /// Whether the sender has ended and everything it sent lies behind. A step that is told so has seen it.
     #[inline]
-    pub(crate) fn note_close(&self) {
-        if !self.close_seen.get() && self.inlet.is_closed() {
+    fn is_closed(&self) -> bool {
+        let closed = self.inlet.is_closed();
+        if closed && self.gate.is_open() {
             self.close_seen.set(true);
         }
+        closed
     }
 
-    /// Whether something came that no look has seen yet. A message that the author left where it is, waiting for another
-    /// link's, is none: else the partition would never park.
+    /// Whether something came that no look has seen yet: after a look that finds something there is a step. A message that
+    /// the author left where it is, waiting for another link's, is none, nor is a close that the author doesn't ask for: else
+    /// the partition would never park.
     pub(crate) fn has_news(&self) -> bool {
         let from = self.looked_to.get().max(self.inlet.cursor());
         let to = self.inlet.ready_from(from);
         self.looked_to.set(to);
-        to > from || (!self.close_seen.get() && self.inlet.is_closed())
+        let closed = !self.close_seen.get() && self.inlet.is_closed();
+        if closed {
+            self.close_seen.set(true);
+        }
+        to > from || closed
     }
 
     pub(crate) fn impossible(&self, found: u64) -> StepError {
@@ -172,8 +213,22 @@ impl InPort {
     fn next(&self) -> Option<u64> {
         match self.inlet.peek() {
             Peek::Ready(position) => Some(position),
-            Peek::Shut => used_outside(&self.name),
+            Peek::Shut => self.enter_and_next(),
             Peek::Empty | Peek::Limited | Peek::Fault(_) => None,
+        }
+    }
+
+    /// Opens the port, which this step hasn't used yet.
+    #[inline(never)]
+    fn enter_and_next(&self) -> Option<u64> {
+        if !self.gate.is_open() {
+            used_outside(&self.name);
+        }
+        self.inlet.open(self.gate.most());
+        self.gate.inputs.enter(self.index);
+        match self.inlet.peek() {
+            Peek::Ready(position) => Some(position),
+            _ => None,
         }
     }
 
@@ -181,7 +236,7 @@ impl InPort {
     fn record_latency(&self, position: u64) {
         if let (Some(latencies), Some(stamp)) =
             (&self.latencies, self.inlet.storage.stamp(position))
-            && !self.rehearses.get()
+            && !self.gate.rehearses()
         {
             let sent = stamp.load(Ordering::Relaxed);
             latencies.record(monotonic_ns().saturating_sub(sent));
@@ -199,18 +254,14 @@ fn used_outside(link: &str) -> ! {
 /// What is sent in a step shows when the step commits; if the step is aborted, panics or is killed, it was never sent.
 pub struct Sender<T: Message> {
     port: Rc<OutPort>,
-    gate: Rc<Gate>,
-    index: usize,
     message: PhantomData<T>,
 }
 
 impl<T: Message> Sender<T> {
     /// The caller has checked that the ring's shape holds `T`.
-    pub(crate) fn new(port: Rc<OutPort>, gate: Rc<Gate>, index: usize) -> Self {
+    pub(crate) fn new(port: Rc<OutPort>) -> Self {
         Self {
             port,
-            gate,
-            index,
             message: PhantomData,
         }
     }
@@ -226,7 +277,7 @@ impl<T: Message> Sender<T> {
     /// Outside of a step.
     #[inline]
     pub fn claim(&mut self) -> Result<Slot<'_, T>, Refused> {
-        match self.port.outlet.claim() {
+        match self.port.claim() {
             Ok(position) => Ok(Slot::new(
                 &self.port.outlet,
                 position,
@@ -248,7 +299,7 @@ impl<T: Message> Sender<T> {
     /// Outside of a step.
     #[inline]
     pub fn send(&mut self, value: T) -> Result<(), Refused> {
-        match self.port.outlet.claim() {
+        match self.port.claim() {
             Ok(position) => {
                 self.stage(position, &value);
                 Ok(())
@@ -293,7 +344,7 @@ impl<T: Message> Sender<T> {
     /// Outside of a step.
     #[inline]
     pub fn try_claim(&mut self) -> Result<Slot<'_, T>, Refused> {
-        match self.port.outlet.claim() {
+        match self.port.claim() {
             Ok(position) => Ok(Slot::new(
                 &self.port.outlet,
                 position,
@@ -315,7 +366,7 @@ impl<T: Message> Sender<T> {
     /// Outside of a step.
     #[inline]
     pub fn try_send(&mut self, value: T) -> Result<(), TrySendError<T>> {
-        match self.port.outlet.claim() {
+        match self.port.claim() {
             Ok(position) => {
                 self.stage(position, &value);
                 Ok(())
@@ -342,7 +393,7 @@ impl<T: Message> Sender<T> {
     fn refuse(&self, refusal: Refusal) -> Refused {
         let refused = self.refused(refusal);
         if refused == Refused::Full {
-            self.gate.refuse(self.index);
+            self.port.gate.refuse(self.port.index);
         }
         refused
     }
@@ -360,6 +411,7 @@ impl<T: Message> Sender<T> {
     /// Free slots, after a look at what the receiver has given back.
     #[must_use]
     pub fn room(&self) -> usize {
+        self.port.enter();
         self.port.outlet.room() as usize
     }
 
@@ -557,7 +609,7 @@ impl<T: Message> Receiver<T> {
     #[inline]
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.port.inlet.is_closed()
+        self.port.is_closed()
     }
 
     /// Whether a look at the shared words finds something to receive, in a step or not.

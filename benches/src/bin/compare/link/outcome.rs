@@ -1,0 +1,42 @@
+//! A result's way out of a partition: a file of words, written in the last step.
+
+use std::fs;
+use std::path::Path;
+
+use crate::Result;
+use crate::cell::{Metric, Sample};
+use crate::sides::Streamed;
+
+/// Messages and time, and then the samples.
+pub(super) fn write(path: &Path, messages: u64, units: u64, samples: &[u64]) {
+    let words = [messages, units];
+    let bytes: Vec<u8> = words
+        .iter()
+        .chain(samples)
+        .flat_map(|word| word.to_le_bytes())
+        .collect();
+    if let Err(error) = fs::write(path, bytes) {
+        panic!("{}: {error}", path.display());
+    }
+}
+
+pub(super) fn read(path: &Path, metric: Metric) -> Result<Sample> {
+    let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let (words, rest) = bytes.as_chunks::<8>();
+    let words: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
+    let [messages, units, samples @ ..] = &words[..] else {
+        return Err(format!("{} has {} bytes", path.display(), bytes.len()).into());
+    };
+    if !rest.is_empty() {
+        return Err(format!("{} is cut off", path.display()).into());
+    }
+    Ok(if metric == Metric::Rtt {
+        Sample::Trips(samples.to_vec())
+    } else {
+        Sample::Streamed(Streamed {
+            messages: *messages,
+            units: *units,
+            one_way: samples.to_vec(),
+        })
+    })
+}

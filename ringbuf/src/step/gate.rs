@@ -1,0 +1,119 @@
+//! What an actor's ports share: whether a step runs, and which of them it has used.
+//!
+//! A step may have thousands of ports and uses a few. So nothing is done for a port that isn't used: while the gate is shut a
+//! port's limit lies at its cursor, its first use in a step meets the slow path, and that path opens the port and enters it
+//! here. The end of the step looks at those that were entered and at no others.
+
+use std::cell::Cell;
+
+/// Whether the actor is inside a step, and what its ports met there.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    open: Cell<bool>,
+    rehearses: Cell<bool>,
+    /// Messages that each receiver may take in this step.
+    most: Cell<u64>,
+    refused: Cell<Option<usize>>,
+    /// One bit for each cell that was changed.
+    pub(crate) dirty: Cell<u64>,
+    pub(crate) inputs: Used,
+    pub(crate) outputs: Used,
+}
+
+impl Gate {
+    /// A shut gate of an actor with so many ports.
+    pub(crate) fn new(inputs: usize, outputs: usize) -> Self {
+        Self {
+            open: Cell::new(false),
+            rehearses: Cell::new(false),
+            most: Cell::new(0),
+            refused: Cell::new(None),
+            dirty: Cell::new(0),
+            inputs: Used::new(inputs),
+            outputs: Used::new(outputs),
+        }
+    }
+
+    /// Begins a step: no port is used yet.
+    #[inline]
+    pub(crate) fn open(&self, most: u64) {
+        self.refused.set(None);
+        self.inputs.clear();
+        self.outputs.clear();
+        self.most.set(most);
+        self.open.set(true);
+    }
+
+    /// Ends it. What was used stays known until the next one.
+    #[inline]
+    pub(crate) fn shut(&self) {
+        self.open.set(false);
+    }
+
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.get()
+    }
+
+    #[inline]
+    pub(crate) fn most(&self) -> u64 {
+        self.most.get()
+    }
+
+    /// Notes that the claim of output `index` was refused, which aborts the step.
+    pub(crate) fn refuse(&self, index: usize) {
+        self.refused.set(Some(index));
+    }
+
+    #[inline]
+    pub(crate) fn refused(&self) -> Option<usize> {
+        self.refused.get()
+    }
+
+    /// Receipts don't count: the step is rolled back in any case.
+    #[inline]
+    pub(crate) fn rehearses(&self) -> bool {
+        self.rehearses.get()
+    }
+
+    pub(crate) fn set_rehearses(&self, rehearses: bool) {
+        self.rehearses.set(rehearses);
+    }
+}
+
+/// The places of the ports that a step has used, each once, in the order of their first use.
+#[derive(Debug)]
+pub(crate) struct Used {
+    places: Box<[Cell<u32>]>,
+    count: Cell<usize>,
+}
+
+impl Used {
+    fn new(ports: usize) -> Self {
+        Self {
+            places: vec![Cell::new(0); ports].into(),
+            count: Cell::new(0),
+        }
+    }
+
+    #[inline]
+    fn clear(&self) {
+        self.count.set(0);
+    }
+
+    /// Enters a port that wasn't used in this step before: it opens once in a step, so there is always a place left.
+    #[inline]
+    pub(crate) fn enter(&self, port: usize) {
+        let count = self.count.get();
+        if let Some(place) = self.places.get(count) {
+            place.set(port as u32);
+            self.count.set(count + 1);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
+        let used = self.places.get(..self.count.get()).unwrap_or_default();
+        used.iter().map(|place| place.get() as usize)
+    }
+}
