@@ -61,9 +61,9 @@
 
 mod boot;
 mod create;
-mod directory;
+pub(crate) mod directory;
 mod error;
-mod header;
+pub(crate) mod header;
 mod heap;
 mod lock;
 mod open;
@@ -79,16 +79,16 @@ pub use open::{Expected, Region, inspect};
 pub use plan::{RegionPlan, Section};
 
 /// Bytes of a page; file lengths are multiples of it.
-const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
 
 /// Longest bus, owner and section name in bytes.
-const NAME_LEN_MAX: usize = 127;
+pub(crate) const NAME_LEN_MAX: usize = 127;
 
 /// Longest region file in bytes: more than any machine's memory, little enough that no sum of two overflows.
-const FILE_LEN_MAX: usize = 1 << 46;
+pub(crate) const FILE_LEN_MAX: usize = 1 << 46;
 
 /// Most sections in a region.
-const SECTIONS_MAX: usize = 65_536;
+pub(crate) const SECTIONS_MAX: usize = 65_536;
 
 /// Most bytes of names and schemas in a region.
-const STRINGS_LEN_MAX: usize = 16 << 20;
+pub(crate) const STRINGS_LEN_MAX: usize = 16 << 20;
