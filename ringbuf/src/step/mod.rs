@@ -34,6 +34,8 @@ mod gate;
 mod host;
 #[doc(hidden)]
 pub mod mistake;
+#[cfg(test)]
+mod model;
 mod observe;
 mod ports;
 mod record;
