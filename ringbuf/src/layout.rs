@@ -256,4 +256,6 @@ pub fn latency_section(link: &str) -> Section {
 }
 
 #[cfg(test)]
+mod document;
+#[cfg(test)]
 mod pins;

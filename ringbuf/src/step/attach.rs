@@ -11,7 +11,7 @@ use crate::latency::{BUCKETS, Latencies};
 use crate::layout::{CELLS_MAX, RingShape, SCANNED_LINKS_MAX, actor_words, cell_buffer_words};
 use crate::memory::{Access, RangeError, Words};
 use crate::message::Message;
-use crate::region::{OpenError, Region, SectionEntry, SectionKind};
+use crate::region::{LAYOUT_VERSION, OpenError, Region, SectionEntry, SectionKind};
 use crate::ring::inlet::Inlet;
 use crate::ring::outlet::Outlet;
 use crate::schema;
@@ -74,6 +74,20 @@ pub enum AttachError {
     /// More cells than a record has bits for.
     #[error("actor `{0}` has more than 64 durable cells; join some of them into one")]
     TooManyCells(String),
+    /// The region is of an earlier layout, whose rings can't be read: nothing in them tells an observer which slots may be
+    /// written while it looks.
+    #[error(
+        "region `{region}` has layout version {found}, links are read in version {expected}; run a program of the version \
+         that made the bus"
+    )]
+    LayoutVersion {
+        /// The region's owner.
+        region: String,
+        /// Its version.
+        found: u32,
+        /// This program's.
+        expected: u32,
+    },
     /// The region is mapped read-only.
     #[error("region `{0}` is mapped read-only: only its own partition attaches actors to it")]
     ReadOnly(String),
@@ -162,6 +176,15 @@ fn ring_between(
     link: &str,
     payload: usize,
 ) -> Result<MappedRing, AttachError> {
+    for region in [sender, receiver] {
+        if region.layout_version() != LAYOUT_VERSION {
+            return Err(AttachError::LayoutVersion {
+                region: region.owner().to_owned(),
+                found: region.layout_version(),
+                expected: LAYOUT_VERSION,
+            });
+        }
+    }
     let slots = sender.section(SectionKind::Ring, link)?;
     let stamped = receiver.section(SectionKind::Latency, link).is_ok();
     let shape = RingShape::with_stride(payload, slots.count, stamped, slots.stride)

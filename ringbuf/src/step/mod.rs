@@ -36,6 +36,8 @@ mod hints;
 mod host;
 #[doc(hidden)]
 pub mod mistake;
+#[cfg(test)]
+mod model;
 mod observe;
 mod ports;
 mod record;
