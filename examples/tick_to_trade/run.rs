@@ -53,3 +53,33 @@ fn collect(mut port: HostReceiver<Times>) -> Result<Vec<Times>, StepError> {
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::pipeline::cores::{self, Placement};
+    use crate::pipeline::{PARTITIONS, topology};
+
+    #[test]
+    fn every_tick_that_leads_to_an_order_comes_out_with_its_times() {
+        let schedule = Schedule {
+            rate: 10_000,
+            warm_up: Duration::from_millis(20),
+            lasts: Duration::from_millis(80),
+        };
+        let placement = Placement::new(PARTITIONS.len(), &cores::allowed());
+        let topology =
+            topology("tick_to_trade-test", schedule, &placement).expect("a plan that is valid");
+        let outcome = run(&topology, Launch::Threads, "feed", schedule)
+            .expect("nothing fails")
+            .expect("nobody stops it");
+        assert_eq!(outcome.restarts, 0);
+        // Which ticks lead to an order follows from their numbers.
+        assert_eq!(outcome.times.len(), 0);
+        assert!(outcome.times.is_sorted_by_key(|times| times.due_ns));
+        let right = |times: &Times| times.due_ns <= times.sent_ns && times.sent_ns <= times.done_ns;
+        assert!(outcome.times.iter().all(right), "{:?}", outcome.times);
+    }
+}

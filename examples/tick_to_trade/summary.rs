@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use airssys_rt::Launch;
 use hdrhistogram::Histogram;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::latency::percentiles::{self, micros};
+use crate::latency::percentiles::{self, figures, micros};
 use crate::pipeline::PARTITIONS;
 use crate::pipeline::cores::Placement;
 use crate::pipeline::schedule::Schedule;
@@ -35,9 +35,10 @@ impl Summary {
     }
 
     fn mode(&self) -> &'static str {
-        match self.launch {
-            Launch::Processes => "processes",
-            _ => "threads",
+        if self.launch == Launch::Processes {
+            "processes"
+        } else {
+            "threads"
         }
     }
 
@@ -111,19 +112,8 @@ impl Summary {
             "restarts": self.restarts,
         });
         for (name, histogram) in self.rows() {
-            object[format!("{name}_ns")] = figures(histogram);
+            object[format!("{name}_ns")] = json!(figures(histogram));
         }
         object
     }
-}
-
-fn figures(histogram: &Histogram<u64>) -> Value {
-    let mut figures = Map::new();
-    figures.insert("count".to_owned(), histogram.len().into());
-    figures.insert("min".to_owned(), histogram.min().into());
-    for percentile in percentiles::ALL {
-        figures.insert(percentile.name.to_owned(), percentile.of(histogram).into());
-    }
-    figures.insert("max".to_owned(), histogram.max().into());
-    figures.into()
 }

@@ -19,7 +19,7 @@ pub(crate) struct Curve<'a> {
 const NS_PER_US: f64 = 1e3;
 
 /// Points for each halving of the distance to 100 %.
-const POINTS_PER_HALF: u32 = 20;
+const POINTS_PER_HALF: u32 = 10;
 
 impl Curve<'_> {
     /// Nines and microseconds.
@@ -60,12 +60,18 @@ pub(crate) fn time_label(us: f64) -> String {
     }
 }
 
+/// How many nines that is, of a number that is none below zero.
+#[allow(clippy::cast_sign_loss, reason = "not below zero")]
+fn whole(nines: f64) -> usize {
+    nines.round() as usize
+}
+
 fn percentile_label(nines: f64) -> String {
     match nines {
         ..0.5 => "0%".to_owned(),
         0.5..1.5 => "90%".to_owned(),
         1.5..2.5 => "99%".to_owned(),
-        _ => format!("99.{}%", "9".repeat(nines.round() as usize - 2)),
+        _ => format!("{:.*}%", whole(nines) - 2, 100.0 - 10_f64.powf(2.0 - nines)),
     }
 }
 
@@ -86,7 +92,7 @@ pub(crate) fn draw<B: DrawingBackend>(
         .build_cartesian_2d(0.0..nines, decades(all().map(|&(_, us)| us)).log_scale())?;
     chart
         .configure_mesh()
-        .x_labels(nines as usize + 1)
+        .x_labels(whole(nines) + 1)
         .x_label_formatter(&|nines| percentile_label(*nines))
         .x_desc("percentile")
         .y_label_formatter(&|us| time_label(*us))
@@ -111,7 +117,7 @@ pub(crate) fn draw<B: DrawingBackend>(
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
+        .position(SeriesLabelPosition::LowerRight)
         .background_style(WHITE.mix(0.85))
         .border_style(BLACK.mix(0.3))
         .label_font(("sans-serif", 14))

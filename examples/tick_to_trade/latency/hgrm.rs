@@ -1,4 +1,4 @@
-//! A histogram as an `.hgrm` file: the text that HdrHistogram's own tools write and its plotter reads.
+//! A histogram as an `.hgrm` file: the text that the tools of `HdrHistogram` write and its plotter reads.
 
 use std::io::{self, Write};
 

@@ -1,5 +1,7 @@
 //! The percentiles that are told, as far as there are enough values for them.
 
+use std::collections::BTreeMap;
+
 use hdrhistogram::Histogram;
 
 /// A percentile: one value in so many lies above it.
@@ -32,6 +34,21 @@ impl Percentile {
         let enough = histogram.len() / self.one_in >= ABOVE_MIN;
         enough.then(|| histogram.value_at_quantile(1.0 - 1.0 / self.one_in as f64))
     }
+}
+
+/// Count, minimum, percentiles and maximum by name, in nanoseconds.
+pub(crate) fn figures(histogram: &Histogram<u64>) -> BTreeMap<String, Option<u64>> {
+    let percentiles = ALL.map(|one| (one.name, one.of(histogram)));
+    let (count, min, max) = (histogram.len(), histogram.min(), histogram.max());
+    [
+        ("count", Some(count)),
+        ("min", Some(min)),
+        ("max", Some(max)),
+    ]
+    .into_iter()
+    .chain(percentiles)
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
 }
 
 /// Nanoseconds as microseconds with as many digits as mean something; a dash for what can't be told.

@@ -36,7 +36,7 @@ impl Actor for Feed {
 fn tick(number: u64, due_ns: u64, sent_ns: u64) -> Tick {
     let random = scrambled(number);
     let side = if random & 1 == 0 { BID } else { ASK };
-    let away = 1 + (random >> 8) as i64 % 8;
+    let away = 1 + i64::from((random >> 8) as u32 % 8);
     let middle = 10_000;
     Tick {
         due_ns,

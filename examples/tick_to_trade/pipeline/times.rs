@@ -5,6 +5,7 @@ use airssys_rt::prelude::*;
 /// When a message was due, when it was sent, and when its last consequence was there.
 #[message]
 #[derive(Debug)]
+#[allow(clippy::struct_field_names, reason = "units come last in names")]
 pub(crate) struct Times {
     pub(crate) due_ns: u64,
     pub(crate) sent_ns: u64,
