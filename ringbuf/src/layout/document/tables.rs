@@ -4,7 +4,8 @@ use super::{Block, table};
 use crate::latency::{BUCKETS, upper_ns};
 use crate::layout::{
     CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, CONTROL_WORDS, Layout, MESSAGE_ALIGN_MAX,
-    MESSAGE_SIZE_MAX, RingShape, command_word, credit_word, pulse_word, record_word, ring_word,
+    MESSAGE_SIZE_MAX, RingShape, command_word, credit_word, hint_word, pulse_word, record_word,
+    ring_word,
 };
 use crate::memory::LINE_PAIR;
 use crate::region::directory::entry_at;
@@ -155,8 +156,15 @@ fn command_words() -> Vec<Word> {
     words! { command_word: ORDER "Release" orders(); }
 }
 
+fn hint_words() -> Vec<Word> {
+    words! { hint_word:
+        COUNT "Release" "hints written so far, and more to make every reader look at all links";
+        NUMBERS "Relaxed, after a Release fence; before the count" "link numbers, that of hint n in word n modulo the capacity";
+    }
+}
+
 /// Every table of places.
-pub(super) fn words() -> [(&'static str, Vec<Word>); 7] {
+pub(super) fn words() -> [(&'static str, Vec<Word>); 8] {
     [
         ("header", header_fields()),
         ("entry", entry_fields()),
@@ -165,6 +173,7 @@ pub(super) fn words() -> [(&'static str, Vec<Word>); 7] {
         ("ring", ring_words()),
         ("credit", credit_words()),
         ("command", command_words()),
+        ("hints", hint_words()),
     ]
 }
 
@@ -219,6 +228,11 @@ fn shape_of(kind: SectionKind) -> [String; 3] {
         SectionKind::Credit => fixed(layout::credit_section("")),
         SectionKind::Command => fixed(layout::command_section("")),
         SectionKind::Latency => fixed(layout::latency_section("")),
+        SectionKind::Hints => said([
+            &format!("{} + count x stride", 8 * hint_word::NUMBERS),
+            "the capacity, a power of two",
+            "8",
+        ]),
     }
 }
 
@@ -236,6 +250,7 @@ fn owner_of(kind: SectionKind) -> [&'static str; 2] {
             "the link, if its messages carry the time of their send",
             "the owner, which receives from it",
         ],
+        SectionKind::Hints => ["the receiving partition", "the owner, which sends to it"],
     }
 }
 
