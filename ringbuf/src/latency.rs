@@ -31,7 +31,7 @@ fn bucket(latency_ns: u64) -> usize {
 }
 
 /// The highest latency that a bucket counts.
-fn upper_ns(index: usize) -> u64 {
+pub(crate) fn upper_ns(index: usize) -> u64 {
     let index = index as u64;
     if index < SUB {
         return index;

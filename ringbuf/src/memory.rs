@@ -23,7 +23,7 @@ use std::io;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use crate::word::{AtomicU32, AtomicU64};
+use crate::word::{AtomicU32, AtomicU64, Run};
 
 /// Bytes that separate words with different writers: two cache lines, since hardware prefetches lines in pairs.
 pub const LINE_PAIR: usize = 128;
@@ -247,6 +247,15 @@ impl Words {
         // SAFETY: `count` aligned words from `first` on were checked to lie in the span, which `_memory` keeps alive, and they
         // are only ever accessed as atomics.
         unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.count) }
+    }
+}
+
+impl Run for Words {
+    type Word = AtomicU64;
+
+    #[inline]
+    fn at(&self, index: usize) -> &AtomicU64 {
+        Words::at(self, index)
     }
 }
 

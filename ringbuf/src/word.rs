@@ -13,6 +13,13 @@ pub(crate) trait Word {
     fn fence(order: Ordering);
 }
 
+/// A run of words, by their places.
+pub(crate) trait Run {
+    type Word: Word;
+    /// The `index`-th word.
+    fn at(&self, index: usize) -> &Self::Word;
+}
+
 impl Word for AtomicU64 {
     #[inline]
     fn load(&self, order: Ordering) -> u64 {

@@ -9,7 +9,8 @@
 //! on it that isn't registered, is [`Mistake::NoWakerFence`]. Nor does loom reorder a load behind a store, so that the
 //! `Release` of `parked` after the snapshot shows in no test.
 //!
-//! Tests with two wakers or two messages explore executions with at most three preemptions; the others are explored in full.
+//! Tests with two wakers or two messages explore executions with at most three preemptions, four with `AIRSSYS_LOOM=deep` in the environment;
+//! the others are explored in full.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it didn't expect")]
 
@@ -21,7 +22,7 @@ use loom::thread;
 
 use crate::park::{ARMED, arm, get_up, sleep, wake};
 use crate::ring::inlet::{Inlet, Peek};
-use crate::ring::model::{LoomWord, Mistake as Storage, Modelled, ring, stage, take};
+use crate::ring::model::{LoomWord, Mistake as Storage, Modelled, deeper, ring, stage, take};
 use crate::ring::outlet::{Outlet, Refusal};
 use crate::word::{Ordering, Word};
 
@@ -245,7 +246,7 @@ impl Shared {
 
 fn explore(preemptions: Option<usize>, run: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = preemptions;
+    model.preemption_bound = preemptions.map(deeper);
     model.check(run);
 }
 

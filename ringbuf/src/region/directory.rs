@@ -10,6 +10,18 @@ use super::header::{ENTRY_LEN, Header, get_u32, get_u64, put_u32, put_u64};
 use super::{NAME_LEN_MAX, PAGE};
 use crate::memory::LINE_PAIR;
 
+/// Where the fields of an entry begin.
+pub(crate) mod entry_at {
+    pub(crate) const KIND: usize = 0;
+    pub(crate) const ALIGN: usize = 4;
+    pub(crate) const OFFSET: usize = 8;
+    pub(crate) const LEN: usize = 16;
+    pub(crate) const COUNT: usize = 24;
+    pub(crate) const STRIDE: usize = 32;
+    pub(crate) const NAME_LEN: usize = 40;
+    pub(crate) const SCHEMA_LEN: usize = 44;
+}
+
 /// What a section of a region holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u32)]
@@ -30,10 +42,12 @@ pub enum SectionKind {
     Command = 7,
     /// Latency histograms.
     Latency = 8,
+    /// Numbers of links that have something, towards one partition.
+    Hints = 9,
 }
 
 impl SectionKind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Pulse,
         Self::Doorbells,
         Self::Actor,
@@ -42,6 +56,7 @@ impl SectionKind {
         Self::Credit,
         Self::Command,
         Self::Latency,
+        Self::Hints,
     ];
 
     /// The kind with that number, if there is one.
@@ -62,6 +77,7 @@ impl fmt::Display for SectionKind {
             Self::Credit => "credit",
             Self::Command => "command",
             Self::Latency => "latency",
+            Self::Hints => "hints",
         })
     }
 }
@@ -94,6 +110,8 @@ pub struct Inspection {
     pub bus: String,
     /// The partition (or supervisor) whose memory it is.
     pub owner: String,
+    /// The version of the layout.
+    pub layout_version: u32,
     /// The digest of the topology.
     pub digest: u64,
     /// The boot during which it was created.
@@ -176,14 +194,14 @@ pub(super) fn order(sections: &[SectionEntry]) -> Result<Vec<usize>, usize> {
 pub(super) fn encode(bus: &str, owner: &str, sections: &[SectionEntry]) -> Vec<u8> {
     let mut bytes = vec![0; sections.len() * ENTRY_LEN];
     for (section, entry) in sections.iter().zip(bytes.chunks_exact_mut(ENTRY_LEN)) {
-        put_u32(entry, 0, section.kind as u32);
-        put_u32(entry, 4, section.align as u32);
-        put_u64(entry, 8, section.offset as u64);
-        put_u64(entry, 16, section.len as u64);
-        put_u64(entry, 24, section.count);
-        put_u64(entry, 32, section.stride);
-        put_u32(entry, 40, section.name.len() as u32);
-        put_u32(entry, 44, section.schema.len() as u32);
+        put_u32(entry, entry_at::KIND, section.kind as u32);
+        put_u32(entry, entry_at::ALIGN, section.align as u32);
+        put_u64(entry, entry_at::OFFSET, section.offset as u64);
+        put_u64(entry, entry_at::LEN, section.len as u64);
+        put_u64(entry, entry_at::COUNT, section.count);
+        put_u64(entry, entry_at::STRIDE, section.stride);
+        put_u32(entry, entry_at::NAME_LEN, section.name.len() as u32);
+        put_u32(entry, entry_at::SCHEMA_LEN, section.schema.len() as u32);
     }
     bytes.extend(bus.bytes().chain(owner.bytes()));
     bytes.extend(
@@ -272,13 +290,13 @@ fn decode_entry(
     bytes: &[u8],
     strings: &mut Strings<'_>,
 ) -> Result<SectionEntry, OpenReason> {
-    let name = strings.take(get_u32(bytes, 40) as usize, || {
+    let name = strings.take(get_u32(bytes, entry_at::NAME_LEN) as usize, || {
         format!("section {index}, name")
     })?;
-    let schema = strings.take(get_u32(bytes, 44) as usize, || {
+    let schema = strings.take(get_u32(bytes, entry_at::SCHEMA_LEN) as usize, || {
         format!("section {index}, schema")
     })?;
-    let number = get_u32(bytes, 0);
+    let number = get_u32(bytes, entry_at::KIND);
     let kind = SectionKind::from_u32(number).ok_or_else(|| OpenReason::Section {
         index,
         name: shown(name),
@@ -290,11 +308,11 @@ fn decode_entry(
     Ok(SectionEntry {
         kind,
         name: name.to_owned(),
-        offset: get_u64(bytes, 8) as usize,
-        len: get_u64(bytes, 16) as usize,
-        align: get_u32(bytes, 4) as usize,
-        count: get_u64(bytes, 24),
-        stride: get_u64(bytes, 32),
+        offset: get_u64(bytes, entry_at::OFFSET) as usize,
+        len: get_u64(bytes, entry_at::LEN) as usize,
+        align: get_u32(bytes, entry_at::ALIGN) as usize,
+        count: get_u64(bytes, entry_at::COUNT),
+        stride: get_u64(bytes, entry_at::STRIDE),
         schema: schema.to_owned(),
     })
 }

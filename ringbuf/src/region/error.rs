@@ -150,13 +150,16 @@ pub enum OpenReason {
     },
     /// Another layout version.
     #[error(
-        "layout version {found}, this program knows {expected}; run both with the same version of airssys-ringbuf"
+        "layout version {found}, expected {}; run both with the same version of airssys-ringbuf",
+        versions(*oldest, *newest)
     )]
     Version {
         /// The file's version.
         found: u32,
+        /// The oldest that is accepted here: to look at a region, the one before this program's.
+        oldest: u32,
         /// This program's version.
-        expected: u32,
+        newest: u32,
     },
     /// The file was truncated or extended after it was created.
     #[error(
@@ -276,6 +279,14 @@ pub enum OpenReason {
         /// The sentence of [`schema::difference`](crate::schema::difference).
         difference: String,
     },
+}
+
+fn versions(oldest: u32, newest: u32) -> String {
+    if oldest == newest {
+        newest.to_string()
+    } else {
+        format!("{oldest} or {newest}")
+    }
 }
 
 /// Why a region's lock was not taken.

@@ -7,7 +7,8 @@
 //!
 //! # The file
 //!
-//! Numbers are in the byte order of the machine that wrote them, which the mark at 8 tells.
+//! Numbers are in the byte order of the machine that wrote them, which the mark at 8 tells. Who takes part in a bus reads this
+//! version alone; who only looks reads the one before, too ([`LAYOUT_VERSION_READABLE`]). docs/memory-layout.md has every word.
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
@@ -60,9 +61,9 @@
 
 mod boot;
 mod create;
-mod directory;
+pub(crate) mod directory;
 mod error;
-mod header;
+pub(crate) mod header;
 mod heap;
 mod lock;
 mod open;
@@ -72,21 +73,22 @@ pub use crate::memory::Access;
 pub use boot::boot_id;
 pub use directory::{Inspection, SectionEntry, SectionKind};
 pub use error::{CreateError, LockError, OpenError, OpenReason};
+pub use header::{LAYOUT_VERSION, LAYOUT_VERSION_READABLE};
 pub use lock::is_locked;
 pub use open::{Expected, Region, inspect};
 pub use plan::{RegionPlan, Section};
 
 /// Bytes of a page; file lengths are multiples of it.
-const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
 
 /// Longest bus, owner and section name in bytes.
-const NAME_LEN_MAX: usize = 127;
+pub(crate) const NAME_LEN_MAX: usize = 127;
 
 /// Longest region file in bytes: more than any machine's memory, little enough that no sum of two overflows.
-const FILE_LEN_MAX: usize = 1 << 46;
+pub(crate) const FILE_LEN_MAX: usize = 1 << 46;
 
 /// Most sections in a region.
-const SECTIONS_MAX: usize = 65_536;
+pub(crate) const SECTIONS_MAX: usize = 65_536;
 
 /// Most bytes of names and schemas in a region.
-const STRINGS_LEN_MAX: usize = 16 << 20;
+pub(crate) const STRINGS_LEN_MAX: usize = 16 << 20;

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use super::directory::{self, Inspection, SectionEntry, SectionKind, Strings, shown};
 use super::error::{OpenError, OpenReason};
-use super::header::{self, HEADER_LEN, Header};
+use super::header::{self, HEADER_LEN, Header, LAYOUT_VERSION, LAYOUT_VERSION_READABLE};
 use crate::memory::{Access, Memory};
 use crate::schema::{Schema, difference};
 
@@ -49,7 +49,7 @@ pub(super) struct Shared {
 }
 
 impl Region {
-    /// Opens, validates and maps a region.
+    /// Opens, validates and maps a region of a bus that the caller takes part in: of exactly this layout version.
     ///
     /// # Errors
     ///
@@ -60,6 +60,8 @@ impl Region {
     }
 
     /// Opens, validates and maps any region of this user, read-only: for observers, who learn what it is from it.
+    ///
+    /// One of the [version before](super::LAYOUT_VERSION_READABLE) is read, too: what it holds is found by its directory.
     ///
     /// # Errors
     ///
@@ -168,6 +170,12 @@ impl Region {
         &self.shared.inspection.owner
     }
 
+    /// The version of its layout.
+    #[must_use]
+    pub fn layout_version(&self) -> u32 {
+        self.shared.inspection.layout_version
+    }
+
     /// All that the file says about itself.
     #[must_use]
     pub fn inspection(&self) -> &Inspection {
@@ -175,7 +183,8 @@ impl Region {
     }
 }
 
-/// Reads and validates what a region says about itself, without mapping it and whatever topology or boot it is of.
+/// Reads and validates what a region says about itself, without mapping it and whatever topology or boot it is of; also of
+/// the [version before](super::LAYOUT_VERSION_READABLE).
 ///
 /// # Errors
 ///
@@ -256,7 +265,12 @@ fn read(
     }
     let mut fixed = [0; HEADER_LEN];
     read_at(file, &mut fixed, 0)?;
-    let header = Header::decode(&fixed, real_len)?;
+    // Who expects something of a region takes part in its bus; who expects nothing only looks.
+    let oldest = match expected {
+        Some(_) => LAYOUT_VERSION,
+        None => LAYOUT_VERSION_READABLE,
+    };
+    let header = Header::decode(&fixed, real_len, oldest)?;
     if let Some(expected) = expected {
         check_boot(&header, expected)?;
     }
@@ -280,6 +294,7 @@ fn read(
     Ok(Inspection {
         bus: bus.to_owned(),
         owner: owner.to_owned(),
+        layout_version: header.version,
         digest: header.digest,
         boot_id: header.boot_id,
         len: header.file_len,

@@ -2,7 +2,7 @@
 
 use super::directory::{self, Inspection, SectionEntry, SectionKind, shown};
 use super::error::CreateError;
-use super::header::{self, ENTRY_LEN, HEADER_LEN, Header};
+use super::header::{self, ENTRY_LEN, HEADER_LEN, Header, LAYOUT_VERSION};
 use super::{FILE_LEN_MAX, PAGE, SECTIONS_MAX, STRINGS_LEN_MAX};
 use crate::memory::LINE_PAIR;
 use crate::schema;
@@ -164,6 +164,7 @@ impl RegionPlan {
     pub(super) fn preamble(&self, layout: &Layout, boot_id: [u8; 16]) -> Vec<u8> {
         let rest = directory::encode(&self.bus, &self.owner, &layout.entries);
         let mut header = Header {
+            version: LAYOUT_VERSION,
             file_len: layout.file_len,
             boot_id,
             digest: self.digest,
@@ -182,6 +183,7 @@ impl RegionPlan {
         Inspection {
             bus: self.bus.clone(),
             owner: self.owner.clone(),
+            layout_version: LAYOUT_VERSION,
             digest: self.digest,
             boot_id,
             len: layout.file_len,

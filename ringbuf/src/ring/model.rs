@@ -5,7 +5,8 @@
 //! found: else the model proves nothing.
 //!
 //! Capacities are 1 and 2, so that every message after the first or second laps the ring. Where the head of a test says
-//! so, loom explores only executions with at most three preemptions; the others are explored in full.
+//! so, loom explores only executions with at most three preemptions, four with `AIRSSYS_LOOM=deep` in the environment; the others
+//! are explored in full.
 
 #![allow(unsafe_code, reason = "the modelled storage's payloads are loom cells")]
 #![allow(clippy::unwrap_used, reason = "a test stops at what it didn't expect")]
@@ -40,6 +41,12 @@ pub(crate) enum Mistake {
     CreditBeforeRead,
     /// Credit that isn't due while messages arrive is never stored when none do.
     NoIdleCredit,
+}
+
+/// So many preemptions in one execution, one more where the environment says `AIRSSYS_LOOM=deep`.
+pub(crate) fn deeper(preemptions: usize) -> usize {
+    let deep = std::env::var_os("AIRSSYS_LOOM").is_some_and(|depth| depth == "deep");
+    preemptions + usize::from(deep)
 }
 
 /// Both ends of a new sequenced ring, the gates open.
@@ -183,7 +190,7 @@ impl Load {
     /// Explores the load, with at most so many preemptions in one execution if there is a bound.
     fn explore(self, preemptions: Option<usize>) {
         let mut model = loom::model::Builder::new();
-        model.preemption_bound = preemptions;
+        model.preemption_bound = preemptions.map(deeper);
         model.check(move || {
             let (outlet, inlet) = ring_of(self.form, self.capacity, self.mistake);
             let consumer = thread::spawn(move || self.consume(&inlet));

@@ -3,13 +3,15 @@
 //! Ends are attached in the order in which the topology declares them: an end's index is its place in the commit record.
 
 use std::cell::Cell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
 use crate::latency::{BUCKETS, Latencies};
-use crate::layout::{CELLS_MAX, RingShape, actor_words, cell_buffer_words};
+use crate::layout::{CELLS_MAX, RingShape, SCANNED_LINKS_MAX, actor_words, cell_buffer_words};
 use crate::memory::{Access, RangeError, Words};
 use crate::message::Message;
-use crate::region::{OpenError, Region, SectionEntry, SectionKind};
+use crate::region::{LAYOUT_VERSION, OpenError, Region, SectionEntry, SectionKind};
 use crate::ring::inlet::Inlet;
 use crate::ring::outlet::Outlet;
 use crate::schema;
@@ -18,7 +20,11 @@ use crate::step::cell::{AnyCell, CellState, Durable};
 use crate::step::claims::Claimed;
 use crate::step::core::{CellPort, StepCore};
 use crate::step::delta::Delta;
+use crate::step::fan_in::{Hinted, Receivers};
 use crate::step::gate::Gate;
+use crate::step::hints::{
+    HintReader, Hinting, Hints, links_between, section_of as section_of_hints,
+};
 use crate::step::mistake;
 use crate::step::ports::{InPort, OutPort, Receiver, Sender};
 use crate::step::record::Records;
@@ -68,6 +74,20 @@ pub enum AttachError {
     /// More cells than a record has bits for.
     #[error("actor `{0}` has more than 64 durable cells; join some of them into one")]
     TooManyCells(String),
+    /// The region is of an earlier layout, whose rings can't be read: nothing in them tells an observer which slots may be
+    /// written while it looks.
+    #[error(
+        "region `{region}` has layout version {found}, links are read in version {expected}; run a program of the version \
+         that made the bus"
+    )]
+    LayoutVersion {
+        /// The region's owner.
+        region: String,
+        /// Its version.
+        found: u32,
+        /// This program's.
+        expected: u32,
+    },
     /// The region is mapped read-only.
     #[error("region `{0}` is mapped read-only: only its own partition attaches actors to it")]
     ReadOnly(String),
@@ -156,6 +176,15 @@ fn ring_between(
     link: &str,
     payload: usize,
 ) -> Result<MappedRing, AttachError> {
+    for region in [sender, receiver] {
+        if region.layout_version() != LAYOUT_VERSION {
+            return Err(AttachError::LayoutVersion {
+                region: region.owner().to_owned(),
+                found: region.layout_version(),
+                expected: LAYOUT_VERSION,
+            });
+        }
+    }
     let slots = sender.section(SectionKind::Ring, link)?;
     let stamped = receiver.section(SectionKind::Latency, link).is_ok();
     let shape = RingShape::with_stride(payload, slots.count, stamped, slots.stride)
@@ -194,6 +223,16 @@ pub struct Attach<'a, const MISTAKE: u8 = { mistake::NONE }> {
     actor: String,
     trusts: bool,
     core: StepCore<MISTAKE>,
+    /// By the owner of the receiving region: the hints to it, and the numbers of the links.
+    hinted: HashMap<String, Option<(Rc<Hints>, Numbers)>>,
+}
+
+/// The numbers of the links between two partitions.
+type Numbers = HashMap<String, u32>;
+
+fn numbers(sender: &Region, receiver: &Region) -> Numbers {
+    let links = links_between(sender, receiver).map(str::to_owned);
+    links.zip(0..).collect()
 }
 
 impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
@@ -227,6 +266,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             own,
             actor: actor.to_owned(),
             trusts: true,
+            hinted: HashMap::new(),
             core: StepCore {
                 records,
                 control,
@@ -235,6 +275,8 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 delta: Delta::new(inputs, outputs),
                 owing: Vec::with_capacity(inputs),
                 failed: None,
+                hints: Vec::new(),
+                hint_readers: Vec::new(),
                 inputs: Vec::new(),
                 outputs: Vec::new(),
                 cells: Vec::new(),
@@ -267,14 +309,13 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         receiver: &Region,
     ) -> Result<Sender<T>, AttachError> {
         let ring = ring_of::<T>(self.own, receiver, link)?;
-        self.add_output(link, receiver.owner(), ring)
-            .map(Sender::new)
+        self.add_output(link, receiver, ring).map(Sender::new)
     }
 
     fn add_output(
         &mut self,
         link: &str,
-        peer: &str,
+        receiver: &Region,
         ring: MappedRing,
     ) -> Result<Rc<OutPort>, AttachError> {
         let index = self.core.outputs.len();
@@ -292,14 +333,90 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         }
         let port = Rc::new(OutPort {
             name: link.to_owned(),
-            peer: peer.to_owned(),
+            peer: receiver.owner().to_owned(),
             outlet,
             held: Cell::new(false),
             gate: Rc::clone(&self.core.gate),
             index,
+            hinting: self.hinting(link, receiver)?,
         });
         self.core.outputs.push(Rc::clone(&port));
         Ok(port)
+    }
+
+    /// How `link` is hinted at, if it is.
+    fn hinting(&mut self, link: &str, receiver: &Region) -> Result<Option<Hinting>, AttachError> {
+        if !self.hinted.contains_key(receiver.owner()) {
+            let hinted = match section_of_hints(self.own, receiver) {
+                Some(section) => {
+                    let hints = in_range(self.own, section, Hints::new(self.own, section))?;
+                    let hints = Rc::new(hints);
+                    self.core.hints.push(Rc::clone(&hints));
+                    Some((hints, numbers(self.own, receiver)))
+                }
+                None => None,
+            };
+            self.hinted.insert(receiver.owner().to_owned(), hinted);
+        }
+        let hinted = self.hinted.get(receiver.owner()).and_then(Option::as_ref);
+        Ok(hinted.and_then(|(hints, numbers)| {
+            Some(Hinting {
+                hints: Rc::clone(hints),
+                number: *numbers.get(link)?,
+            })
+        }))
+    }
+
+    /// The next incoming ends as one: each link with the region that it is sent in.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError`] if a section is missing, too small, or of another schema.
+    ///
+    /// # Panics
+    ///
+    /// If they are more than [`new`](Self::new) was told.
+    pub fn receivers<T: Message>(
+        &mut self,
+        links: &[(&str, &Region)],
+    ) -> Result<Receivers<T>, AttachError> {
+        let mut ports = Vec::with_capacity(links.len());
+        let mut hinted: HashMap<&str, Option<(Hinted, Numbers)>> = HashMap::new();
+        let mut scanned = Vec::new();
+        for (place, &(link, sender)) in (0..).zip(links) {
+            ports.push(self.receiver(link, sender)?);
+            let peer = match hinted.entry(sender.owner()) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(self.hinted_by(sender, links.len())?),
+            };
+            let number = peer
+                .as_ref()
+                .and_then(|(_, numbers)| numbers.get(link).copied());
+            match (peer, number) {
+                (Some((hinted, _)), Some(number)) => hinted.links[number as usize] = place,
+                _ => scanned.push(place),
+            }
+        }
+        let hinted = hinted.into_values().flatten().map(|(hinted, _)| hinted);
+        let gate = Rc::clone(&self.core.gate);
+        Ok(Receivers::new(ports, gate, hinted.collect(), scanned))
+    }
+
+    /// The hints of `sender`, if it makes any and there are enough links that they are worth reading.
+    fn hinted_by(
+        &mut self,
+        sender: &Region,
+        links: usize,
+    ) -> Result<Option<(Hinted, Numbers)>, AttachError> {
+        let section = section_of_hints(sender, self.own).filter(|_| links > SCANNED_LINKS_MAX);
+        let Some(section) = section else {
+            return Ok(None);
+        };
+        let reader = in_range(sender, section, HintReader::new(sender, section))?;
+        let reader = Rc::new(reader);
+        self.core.hint_readers.push(Rc::clone(&reader));
+        let numbers = numbers(sender, self.own);
+        Ok(Some((Hinted::new(reader, numbers.len()), numbers)))
     }
 
     fn corrupt(&self, problem: String) -> AttachError {
@@ -465,7 +582,7 @@ pub fn recover(
     }
     for end in outputs {
         let ring = ring_between(own, end.peer, end.link, end.payload)?;
-        attach.add_output(end.link, end.peer.owner(), ring)?;
+        attach.add_output(end.link, end.peer, ring)?;
     }
     Ok(attach.finish().is_done())
 }
@@ -479,6 +596,10 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
                 let from = self.records.out_from(active, index).load(Ordering::Relaxed);
                 port.outlet.publish_range(from, port.outlet.published());
             }
+        }
+        // The life before may have been killed before it hinted at what it had published.
+        for hints in &self.hints {
+            hints.overflow();
         }
         for port in &self.inputs {
             port.inlet.give_back();

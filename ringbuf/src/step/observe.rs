@@ -12,7 +12,7 @@ use crate::region::{OpenError, Region, SectionKind};
 use crate::step::cell::Buffer;
 use crate::step::ports::LinkFault;
 use crate::step::record::{Control, Records};
-use crate::word::{Ordering, fence};
+use crate::word::{Ordering, Run, Word as _};
 
 /// Tries before an observer gives up on an actor that commits faster than it can copy.
 const TRIES: usize = 100_000;
@@ -105,11 +105,7 @@ fn stable<R>(
     mut copy: impl FnMut(Control) -> R,
 ) -> Result<R, ObserveError> {
     for _ in 0..TRIES {
-        let control = records.load_control();
-        let copied = copy(control);
-        // The copy's relaxed loads come before the second look at the control word.
-        fence(Ordering::Acquire);
-        if records.control().load(Ordering::Relaxed) == control.to_word() {
+        if let Some(copied) = attempt(records, &mut copy) {
             return Ok(copied);
         }
         std::hint::spin_loop();
@@ -117,6 +113,20 @@ fn stable<R>(
     Err(ObserveError::Busy {
         actor: actor.to_owned(),
     })
+}
+
+/// What was copied, if the control word stood still meanwhile.
+pub(crate) fn attempt<R: Run, C>(
+    records: &Records<R>,
+    copy: impl FnOnce(Control) -> C,
+) -> Option<C> {
+    let control = records.load_control();
+    let copied = copy(control);
+    // Acquire: the copy's relaxed loads come before the second look at the control word. If one of them saw what a later
+    // step wrote, the fence at the end of the step before that makes its control word visible (StepCore::commit).
+    R::Word::fence(Ordering::Acquire);
+    let stands = records.control().load(Ordering::Relaxed) == control.to_word();
+    stands.then_some(copied)
 }
 
 /// The committed progress of `actor`, which has so many inputs and outputs.

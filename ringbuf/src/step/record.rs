@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::layout::{CONTROL_WORDS, actor_words, record_word, record_words};
 use crate::memory::{Memory, RangeError, Words};
-use crate::word::{AtomicU64, Ordering};
+use crate::word::{Ordering, Run, Word as _};
 
 /// The control word's two parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +31,10 @@ impl Control {
 /// A position that no link reaches in a lifetime: sums with a capacity stay in a word below it.
 const POSITION_MAX: u64 = 1 << 62;
 
-/// Control word and both records of an actor section.
+/// Control word and both records of an actor section, over mapped words or modelled ones.
 #[derive(Clone, Debug)]
-pub(crate) struct Records {
-    words: Words,
+pub(crate) struct Records<R = Words> {
+    words: R,
     inputs: usize,
     outputs: usize,
 }
@@ -48,15 +48,22 @@ impl Records {
         outputs: usize,
     ) -> Result<Self, RangeError> {
         let words = Words::any(memory, offset, actor_words(inputs, outputs))?;
-        Ok(Self {
+        Ok(Self::over(words, inputs, outputs))
+    }
+}
+
+impl<R: Run> Records<R> {
+    /// The records in a run of [`actor_words`].
+    pub(crate) fn over(words: R, inputs: usize, outputs: usize) -> Self {
+        Self {
             words,
             inputs,
             outputs,
-        })
+        }
     }
 
     #[inline]
-    pub(crate) fn control(&self) -> &AtomicU64 {
+    pub(crate) fn control(&self) -> &R::Word {
         self.words.at(0)
     }
 
@@ -67,35 +74,35 @@ impl Records {
     }
 
     #[inline]
-    fn word(&self, record: usize, index: usize) -> &AtomicU64 {
+    fn word(&self, record: usize, index: usize) -> &R::Word {
         let first = CONTROL_WORDS + record * record_words(self.inputs, self.outputs);
         self.words.at(first + index)
     }
 
     #[inline]
-    pub(crate) fn cell_bits(&self, record: usize) -> &AtomicU64 {
+    pub(crate) fn cell_bits(&self, record: usize) -> &R::Word {
         self.word(record, record_word::CELL_BITS)
     }
 
     #[inline]
-    pub(crate) fn done(&self, record: usize) -> &AtomicU64 {
+    pub(crate) fn done(&self, record: usize) -> &R::Word {
         self.word(record, record_word::DONE)
     }
 
     #[inline]
-    pub(crate) fn in_position(&self, record: usize, input: usize) -> &AtomicU64 {
+    pub(crate) fn in_position(&self, record: usize, input: usize) -> &R::Word {
         debug_assert!(input < self.inputs);
         self.word(record, record_word::POSITIONS + input)
     }
 
     #[inline]
-    pub(crate) fn out_from(&self, record: usize, output: usize) -> &AtomicU64 {
+    pub(crate) fn out_from(&self, record: usize, output: usize) -> &R::Word {
         debug_assert!(output < self.outputs);
         self.word(record, record_word::POSITIONS + self.inputs + 2 * output)
     }
 
     #[inline]
-    pub(crate) fn out_to(&self, record: usize, output: usize) -> &AtomicU64 {
+    pub(crate) fn out_to(&self, record: usize, output: usize) -> &R::Word {
         debug_assert!(output < self.outputs);
         self.word(
             record,

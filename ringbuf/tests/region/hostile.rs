@@ -6,11 +6,10 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use airssys_ringbuf::fnv1a64;
 use airssys_ringbuf::region::{Access, Inspection, OpenReason, Region, inspect};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use super::{EXPECTED, Scratch, bytes, plan};
+use super::{EXPECTED, Scratch, bytes, plan, preamble_len, seal};
 
 fn open(path: &Path) -> Result<Region, OpenReason> {
     Region::open(path, Access::ReadWrite, &EXPECTED).map_err(|error| error.reason)
@@ -18,18 +17,6 @@ fn open(path: &Path) -> Result<Region, OpenReason> {
 
 fn writable(path: &Path) -> File {
     OpenOptions::new().write(true).open(path).unwrap()
-}
-
-/// Bytes that the checksum covers.
-fn preamble_len(bytes: &[u8]) -> usize {
-    let u64_at = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().unwrap());
-    usize::try_from(u64_at(80) + u64_at(88)).unwrap()
-}
-
-fn seal(bytes: &mut [u8], preamble_len: usize) {
-    bytes[120..128].fill(0);
-    let checksum = fnv1a64(&bytes[..preamble_len]);
-    bytes[120..128].copy_from_slice(&checksum.to_ne_bytes());
 }
 
 fn assert_sound(found: &Inspection) {
@@ -262,7 +249,7 @@ fn specific_errors_come_before_the_checksum() {
     let cases: [(usize, &'static [u8], &str); 13] = [
         (0, b"\x7fELF", "not a region file: it starts with `\\x7fELF"),
         (8, &[0xff], "byte order mark"),
-        (12, &[9], "layout version 9, this program knows 2"),
+        (12, &[9], "layout version 9, expected 2"),
         (16, &[127], "header, header length: found 127, expected 128"),
         (24, &[1], "its header says"),
         (

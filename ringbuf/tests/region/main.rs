@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod create;
+mod earlier;
 mod heap;
 mod hostile;
 mod layout;
@@ -15,6 +16,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use airssys_ringbuf::fnv1a64;
 use airssys_ringbuf::region::{Expected, RegionPlan, Section, SectionKind};
 
 const BOOT: [u8; 16] = [7; 16];
@@ -74,6 +76,18 @@ impl Drop for Scratch {
 /// The bytes of a region file of [`plan`].
 fn bytes() -> Vec<u8> {
     fs::read(Scratch::new().region()).unwrap()
+}
+
+/// Bytes that the checksum covers.
+fn preamble_len(bytes: &[u8]) -> usize {
+    let u64_at = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().unwrap());
+    usize::try_from(u64_at(80) + u64_at(88)).unwrap()
+}
+
+fn seal(bytes: &mut [u8], preamble_len: usize) {
+    bytes[120..128].fill(0);
+    let checksum = fnv1a64(&bytes[..preamble_len]);
+    bytes[120..128].copy_from_slice(&checksum.to_ne_bytes());
 }
 
 fn section(kind: SectionKind, name: &str, len: usize) -> Section {

@@ -7,7 +7,7 @@
 
 use loom::thread;
 
-use super::{Form, Mistake, Modelled, message, ring_of, stage, take};
+use super::{Form, Mistake, Modelled, deeper, message, ring_of, stage, take};
 use crate::ring::look::{Look, look};
 use crate::slots::Storage;
 use crate::word::{Ordering, Word};
@@ -57,7 +57,7 @@ fn observe(storage: &Modelled, position: u64, judgement: Judgement) -> Look<[u64
 /// One slot, lapped while the observer looks at its first message.
 fn explore(form: Form, judgement: Judgement) {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(3);
+    model.preemption_bound = Some(deeper(3));
     model.check(move || {
         let (outlet, inlet) = ring_of(form, 1, Mistake::Nothing);
         let storage = outlet.storage.clone();

@@ -22,7 +22,7 @@ impl LoomWord {
         Self::weak(false, false)
     }
 
-    fn weak(relaxed_load: bool, relaxed_store: bool) -> Self {
+    pub(crate) fn weak(relaxed_load: bool, relaxed_store: bool) -> Self {
         Self {
             word: AtomicU64::new(0),
             relaxed_load,
