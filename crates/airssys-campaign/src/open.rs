@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
-use airssys_ringbuf::region::{Access, Expected, Inspection, Region, inspect};
+use airssys_ringbuf::region::{Access, Expected, Inspection, OpenReason, Region, inspect};
 
 use crate::bus::Directory;
 use crate::failure::{Failure, ensure};
@@ -68,9 +68,16 @@ impl Opener {
             digest: found.digest,
             boot_id: found.boot_id,
         };
-        let own = Region::open(&self.path, Access::ReadWrite, &expected)
-            .map_err(|error| Failure::Violated(format!("its own names are refused: {error}")))?;
-        ends::use_all(&own, &observed?)?;
+        let seen = observed?;
+        ends::watch_all(&seen);
+        match Region::open(&self.path, Access::ReadWrite, &expected) {
+            Ok(own) => ends::use_all(&own, &seen)?,
+            // Observers read the version before, too; who takes part has to be of this one.
+            Err(error) => ensure!(
+                matches!(error.reason, OpenReason::Version { .. }),
+                "its own names are refused: {error}"
+            ),
+        }
         Ok(true)
     }
 

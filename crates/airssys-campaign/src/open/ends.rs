@@ -21,6 +21,42 @@ const ACTORS: [(usize, usize); 5] = [(0, 0), (1, 0), (0, 1), (1, 1), (3, 2)];
 const STEPS: u64 = 6;
 const BATCH: u64 = 3;
 
+/// Looks at everything, as an observer does.
+pub(crate) fn watch_all(seen: &Region) {
+    for section in seen.sections() {
+        let name = section.name.as_str();
+        match section.kind {
+            SectionKind::Pulse => drop(PulseView::new(seen, section).map(|view| {
+                let _ = (view.vitals(), view.pages());
+            })),
+            SectionKind::Command => drop(CommandView::new(seen, section).map(|view| view.order())),
+            SectionKind::Latency => drop(latencies(seen, name)),
+            SectionKind::Cell => cells(seen, name),
+            SectionKind::Ring | SectionKind::Credit => {
+                drop(link_fault(seen, seen, name));
+                observe::<u64>(seen, name);
+                observe::<Item>(seen, name);
+                observe::<[u64; 8]>(seen, name);
+                observe::<[u8; 3]>(seen, name);
+            }
+            SectionKind::Actor => {
+                for (inputs, outputs) in ACTORS {
+                    drop(progress(seen, name, inputs, outputs));
+                }
+            }
+            SectionKind::Doorbells | SectionKind::Hints => {}
+        }
+    }
+}
+
+fn observe<T: Message>(seen: &Region, link: &str) {
+    if let Ok(mut observer) = Observer::<T>::attach(seen, seen, link) {
+        for _ in 0..4 * STEPS {
+            let _ = (observer.next(), observer.position());
+        }
+    }
+}
+
 /// Attaches everything to everything: `own` is writable, `seen` the same region read-only.
 ///
 /// # Errors
@@ -32,21 +68,13 @@ pub(crate) fn use_all(own: &Region, seen: &Region) -> Result<(), Failure> {
         match section.kind {
             SectionKind::Pulse => pulse(own, seen, section),
             SectionKind::Doorbells => doorbells(own, seen, section),
-            SectionKind::Command => drop(CommandView::new(seen, section).map(|view| view.order())),
-            SectionKind::Latency => drop(latencies(seen, name)),
-            SectionKind::Cell => cells(seen, name),
-            // Read by the receivers that `actor` attaches.
-            SectionKind::Hints => {}
             SectionKind::Ring | SectionKind::Credit => {
-                link::<u64>(own, seen, name);
-                link::<Item>(own, seen, name);
-                link::<[u64; 8]>(own, seen, name);
-                link::<[u8; 3]>(own, seen, name);
+                hosted::<u64>(own, name);
+                hosted::<Item>(own, name);
+                hosted::<[u64; 8]>(own, name);
+                hosted::<[u8; 3]>(own, name);
             }
             SectionKind::Actor => {
-                for (inputs, outputs) in ACTORS {
-                    drop(progress(seen, name, inputs, outputs));
-                }
                 actor::<u64>(own, name)?;
                 actor::<Item>(own, name)?;
                 actor::<[u64; 8]>(own, name)?;
@@ -54,15 +82,16 @@ pub(crate) fn use_all(own: &Region, seen: &Region) -> Result<(), Failure> {
                 let refused = Attach::<{ mistake::NONE }>::new(seen, name, 0, 0);
                 ensure!(refused.is_err(), "an actor on a read-only region");
             }
+            SectionKind::Command
+            | SectionKind::Latency
+            | SectionKind::Cell
+            | SectionKind::Hints => {}
         }
     }
     Ok(())
 }
 
 fn pulse(own: &Region, seen: &Region, section: &SectionEntry) {
-    if let Ok(view) = PulseView::new(seen, section) {
-        let _ = (view.vitals(), view.pages());
-    }
     let Ok(mut sleeper) = Sleeper::new(own, section, Barrier::Fences) else {
         return;
     };
@@ -106,14 +135,8 @@ fn cells(seen: &Region, name: &str) {
     }
 }
 
-/// Observers, and the ends of host ports, which are actors named after their links.
-fn link<T: Message>(own: &Region, seen: &Region, link: &str) {
-    drop(link_fault(seen, seen, link));
-    if let Ok(mut observer) = Observer::<T>::attach(seen, seen, link) {
-        for _ in 0..4 * STEPS {
-            let _ = (observer.next(), observer.position());
-        }
-    }
+/// The ends of host ports, which are actors named after their links.
+fn hosted<T: Message>(own: &Region, link: &str) {
     // One after the other: there is one end at a time.
     for attach in [
         HostReceiver::<T>::attach,
