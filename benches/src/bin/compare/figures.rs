@@ -226,9 +226,8 @@ fn quantile(times: &[u64], at: f64) -> f64 {
     let to = times.partition_point(|time| *time <= value);
     let (before, after) = (from.checked_sub(1).map(|at| times[at]), times.get(to));
     let middle = |neighbour: u64| f64::midpoint(value as f64, neighbour as f64);
-    let (low, high) = match (before.map(middle), after.copied().map(middle)) {
-        (Some(low), Some(high)) => (low, high),
-        _ => return value as f64,
+    let (Some(low), Some(high)) = (before.map(middle), after.copied().map(middle)) else {
+        return value as f64;
     };
     low + (high - low) * (rank - from as f64) / (to - from) as f64
 }

@@ -42,6 +42,10 @@ pub(crate) fn run(cell: &Cell) -> Result<()> {
     by_payload!(cell, [run_topology], ())
 }
 
+#[allow(
+    clippy::extra_unused_type_parameters,
+    reason = "called by the macro that calls functions of subjects"
+)]
 fn run_topology<S, const W: usize>(cell: &Cell) -> Result<()> {
     airssys_rt::enter(|| topology::<W>(cell))?; // in a partition's process: runs it and never returns
     processes::die_with(cell.parent)?;

@@ -23,6 +23,7 @@
 
 #![deny(unsafe_code)]
 #![allow(clippy::cast_precision_loss, reason = "figures with three digits")]
+#![allow(clippy::cast_sign_loss, reason = "times and counts")]
 #![allow(clippy::print_stdout, reason = "a command that prints its report")]
 
 mod catalog;

@@ -1,12 +1,13 @@
 //! Our ring alone, in both layouts, used as its documentation says: claimed and written in place, received by value one by one
 //! and in place by batches.
 
+use airssys_ringbuf::layout::RingShape;
 use airssys_ringbuf::{Consumer, Layout, Producer, Ring};
 
 use crate::Result;
 use crate::catalog::BATCH;
 use crate::control::open;
-use crate::subject::{Make, Mapped, Place, Rx, Subject, Tx, ready};
+use crate::subject::{Ends, Mapped, Place, Rx, Subject, Tx, ready};
 
 /// The sequence word in the message's own last line.
 pub(crate) type Sequenced = Bare<false>;
@@ -32,10 +33,7 @@ impl<const CONTIGUOUS: bool> Bare<CONTIGUOUS> {
 
 /// Bytes of a slot.
 pub(crate) fn stride(layout: Layout, payload: usize) -> usize {
-    match layout {
-        Layout::Sequenced => (payload + 8).next_multiple_of(64),
-        Layout::Contiguous => payload,
-    }
+    RingShape::with_layout(payload, 1, false, layout).map_or(payload, |shape| shape.stride)
 }
 
 /// A producer, and the batch that is written before it is sent.
@@ -101,7 +99,7 @@ impl<const W: usize, const CONTIGUOUS: bool> Subject<W> for Bare<CONTIGUOUS> {
     type Tx = Sending<W>;
     type Rx = Receiving<W, CONTIGUOUS>;
 
-    fn channel(place: &Place) -> Result<(Make<Self::Tx>, Make<Self::Rx>)> {
+    fn channel(place: &Place) -> Result<Ends<Self::Tx, Self::Rx>> {
         let (tx, rx) = Ring::heap_in(Self::slots(place, W * 8), Self::LAYOUT)?;
         Ok(ready((Sending::new(tx), Receiving(rx))))
     }

@@ -154,7 +154,7 @@ impl Shown<'_> {
              p50, p99, rates and ratios are medians of the rounds, other percentiles are of all samples of all rounds. A \
              reading of the clock takes {:.1} ns, and about one is in every round trip, the same for all. Ratios are to the limit \
              in the same round: of a round trip to that of one cache line (`raw`), of a rate to that of whole lines (`raw-line`), \
-             as many as the payload takes. Senders write every byte; receivers read a word of each line, and check it. Rings have \
+             as many as the payload takes, each told of by itself: who tells of many at a time may do better. Senders write every byte; receivers read a word of each line, and check it. Rings have \
              64 KiB of slots up to 256 B and 256 KiB above.",
             lasts_us / 1000,
             self.clock_ns

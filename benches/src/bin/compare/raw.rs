@@ -14,7 +14,7 @@ use airssys_ringbuf::memory::{LINE_PAIR, Words};
 use crate::Result;
 use crate::control::map;
 use crate::message::{STOP, value};
-use crate::subject::{Make, Mapped, Place, Rx, Subject, Tx, attached};
+use crate::subject::{Ends, Mapped, Place, Rx, Subject, Tx, attached};
 
 const LINE: usize = 64;
 const LINE_WORDS: usize = LINE / 8;
@@ -55,7 +55,7 @@ impl BounceEnd {
 
     #[inline]
     fn current(&self) -> &AtomicU64 {
-        let line = (self.at / TRIPS & self.mask) as usize;
+        let line = ((self.at / TRIPS) & self.mask) as usize;
         self.words.at(line * LINE_WORDS + self.word)
     }
 }
@@ -87,7 +87,7 @@ impl Subject<1> for Bounce {
     type Tx = BounceEnd;
     type Rx = BounceEnd;
 
-    fn channel(place: &Place) -> Result<(Make<BounceEnd>, Make<BounceEnd>)> {
+    fn channel(place: &Place) -> Result<Ends<BounceEnd, BounceEnd>> {
         Ok(attached::<Self, 1>(place))
     }
 }
@@ -203,7 +203,7 @@ impl<const W: usize> Subject<W> for Stream {
     type Tx = StreamEnd;
     type Rx = StreamEnd;
 
-    fn channel(place: &Place) -> Result<(Make<StreamEnd>, Make<StreamEnd>)> {
+    fn channel(place: &Place) -> Result<Ends<StreamEnd, StreamEnd>> {
         Ok(attached::<Self, W>(place))
     }
 }

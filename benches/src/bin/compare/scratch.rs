@@ -25,7 +25,7 @@ impl Scratch {
         thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
-                for signal in &mut signals {
+                if let Some(signal) = signals.forever().next() {
                     clear(&path);
                     std::process::exit(128 + signal);
                 }

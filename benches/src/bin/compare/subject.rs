@@ -60,13 +60,16 @@ pub(crate) fn ring_bytes(payload: usize) -> usize {
 /// Makes an end, on the thread that will use it.
 pub(crate) type Make<T> = Box<dyn FnOnce() -> Result<T> + Send>;
 
+/// Both ends of a channel.
+pub(crate) type Ends<T, R> = (Make<T>, Make<R>);
+
 /// Something that connects two threads.
 pub(crate) trait Subject<const W: usize> {
     type Tx: Tx<W> + 'static;
     type Rx: Rx<W> + 'static;
 
     /// A new channel.
-    fn channel(place: &Place) -> Result<(Make<Self::Tx>, Make<Self::Rx>)>;
+    fn channel(place: &Place) -> Result<Ends<Self::Tx, Self::Rx>>;
 }
 
 /// Something that connects two processes. Both senders of a measurement are made before any receiver.
@@ -76,14 +79,14 @@ pub(crate) trait Mapped<const W: usize>: Subject<W> {
 }
 
 /// The ends of a channel that both are ready and may move to another thread.
-pub(crate) fn ready<T: Send + 'static, R: Send + 'static>((tx, rx): (T, R)) -> (Make<T>, Make<R>) {
+pub(crate) fn ready<T: Send + 'static, R: Send + 'static>((tx, rx): (T, R)) -> Ends<T, R> {
     (Box::new(move || Ok(tx)), Box::new(move || Ok(rx)))
 }
 
 /// The ends of a channel that are made where they are used.
 pub(crate) fn attached<S: Mapped<W> + 'static, const W: usize>(
     place: &Place,
-) -> (Make<S::Tx>, Make<S::Rx>) {
+) -> Ends<S::Tx, S::Rx> {
     let (out, back) = (place.clone(), place.clone());
     (
         Box::new(move || S::sender(&out)),

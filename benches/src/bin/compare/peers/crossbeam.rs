@@ -6,7 +6,7 @@ use crossbeam_queue::ArrayQueue;
 
 use crate::Result;
 use crate::message::value;
-use crate::subject::{Make, Place, Rx, Subject, Tx, ready};
+use crate::subject::{Ends, Place, Rx, Subject, Tx, ready};
 
 #[derive(Debug)]
 pub(crate) struct Crossbeam;
@@ -33,7 +33,7 @@ impl<const W: usize> Subject<W> for Crossbeam {
     type Tx = Arc<ArrayQueue<[u64; W]>>;
     type Rx = Arc<ArrayQueue<[u64; W]>>;
 
-    fn channel(place: &Place) -> Result<(Make<Self::Tx>, Make<Self::Rx>)> {
+    fn channel(place: &Place) -> Result<Ends<Self::Tx, Self::Rx>> {
         // A slot holds its stamp beside the message.
         let queue = Arc::new(ArrayQueue::new(place.slots(W * 8 + 8)));
         Ok(ready((Arc::clone(&queue), queue)))

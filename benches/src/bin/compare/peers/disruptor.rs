@@ -8,7 +8,7 @@ use disruptor::{
 };
 
 use crate::Result;
-use crate::subject::{Make, Place, Rx, Subject, Tx, ready};
+use crate::subject::{Ends, Place, Rx, Subject, Tx, ready};
 
 #[derive(Debug)]
 pub(crate) struct Disruptor;
@@ -78,7 +78,7 @@ impl<const W: usize> Subject<W> for Disruptor {
     type Tx = Publishing<W>;
     type Rx = Polling<W>;
 
-    fn channel(place: &Place) -> Result<(Make<Self::Tx>, Make<Self::Rx>)> {
+    fn channel(place: &Place) -> Result<Ends<Self::Tx, Self::Rx>> {
         let builder = build_single_producer(place.slots(W * 8), || [0; W], BusySpin);
         let (poller, builder) = builder.new_event_poller();
         Ok(ready((Publishing(builder.build()), Polling(poller))))

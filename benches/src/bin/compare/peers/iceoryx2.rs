@@ -12,7 +12,7 @@ use iceoryx2::service::port_factory::publish_subscribe::PortFactory;
 
 use crate::Result;
 use crate::message::value;
-use crate::subject::{Make, Mapped, Place, Rx, Subject, Tx, attached};
+use crate::subject::{Ends, Mapped, Place, Rx, Subject, Tx, attached};
 
 /// What a sample takes beside its message, about: header and alignment.
 const HEADER: usize = 64;
@@ -112,7 +112,7 @@ impl<const W: usize> Subject<W> for Iceoryx2 {
     type Tx = Publishing<W>;
     type Rx = Subscribed<W>;
 
-    fn channel(place: &Place) -> Result<(Make<Self::Tx>, Make<Self::Rx>)> {
+    fn channel(place: &Place) -> Result<Ends<Self::Tx, Self::Rx>> {
         Ok(attached::<Self, W>(place))
     }
 }

@@ -6,7 +6,7 @@ use ringbuf::{HeapCons, HeapProd, HeapRb};
 
 use crate::Result;
 use crate::message::value;
-use crate::subject::{Make, Place, Rx, Subject, Tx, ready};
+use crate::subject::{Ends, Place, Rx, Subject, Tx, ready};
 
 #[derive(Debug)]
 pub(crate) struct Ringbuf;
@@ -50,7 +50,7 @@ impl<const W: usize> Subject<W> for Ringbuf {
     type Tx = HeapProd<[u64; W]>;
     type Rx = HeapCons<[u64; W]>;
 
-    fn channel(place: &Place) -> Result<(Make<Self::Tx>, Make<Self::Rx>)> {
+    fn channel(place: &Place) -> Result<Ends<Self::Tx, Self::Rx>> {
         Ok(ready(HeapRb::new(place.slots(W * 8)).split()))
     }
 }

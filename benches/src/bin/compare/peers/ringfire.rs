@@ -8,7 +8,7 @@ use ringfire::{
 
 use crate::Result;
 use crate::message::value;
-use crate::subject::{Make, Mapped, Place, Rx, Subject, Tx, attached};
+use crate::subject::{Ends, Mapped, Place, Rx, Subject, Tx, attached};
 
 #[derive(Debug)]
 pub(crate) struct Ringfire;
@@ -80,7 +80,7 @@ impl<const W: usize> Subject<W> for Ringfire {
     type Tx = Pushing<W>;
     type Rx = Receiving<W>;
 
-    fn channel(place: &Place) -> Result<(Make<Self::Tx>, Make<Self::Rx>)> {
+    fn channel(place: &Place) -> Result<Ends<Self::Tx, Self::Rx>> {
         Ok(attached::<Self, W>(place))
     }
 }

@@ -4,7 +4,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::Result;
 use crate::message::value;
-use crate::subject::{Make, Place, Rx, Subject, Tx, ready};
+use crate::subject::{Ends, Place, Rx, Subject, Tx, ready};
 
 #[derive(Debug)]
 pub(crate) struct Rtrb;
@@ -55,7 +55,7 @@ impl<const W: usize> Subject<W> for Rtrb {
     type Tx = Producer<[u64; W]>;
     type Rx = Consumer<[u64; W]>;
 
-    fn channel(place: &Place) -> Result<(Make<Self::Tx>, Make<Self::Rx>)> {
+    fn channel(place: &Place) -> Result<Ends<Self::Tx, Self::Rx>> {
         Ok(ready(RingBuffer::new(place.slots(W * 8))))
     }
 }

@@ -14,7 +14,7 @@ use shaq::spsc::{Consumer, Producer, minimum_file_size, pair};
 use crate::Result;
 use crate::control::open;
 use crate::message::value;
-use crate::subject::{Make, Mapped, Place, Rx, Subject, Tx, ready};
+use crate::subject::{Ends, Mapped, Place, Rx, Subject, Tx, ready};
 
 #[derive(Debug)]
 pub(crate) struct Shaq;
@@ -78,7 +78,7 @@ impl<const W: usize> Subject<W> for Shaq {
     type Tx = Writing<W>;
     type Rx = Reading<W>;
 
-    fn channel(place: &Place) -> Result<(Make<Self::Tx>, Make<Self::Rx>)> {
+    fn channel(place: &Place) -> Result<Ends<Self::Tx, Self::Rx>> {
         let (tx, rx) = pair(place.slots(W * 8)).map_err(|error| format!("shaq: {error:?}"))?;
         Ok(ready((Writing(tx), Reading(rx))))
     }

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::Result;
 use crate::message::value;
-use crate::subject::{Make, Place, Rx, Subject, Tx, ready};
+use crate::subject::{Ends, Place, Rx, Subject, Tx, ready};
 
 #[derive(Debug)]
 pub(crate) struct StdMpsc;
@@ -31,7 +31,7 @@ impl<const W: usize> Subject<W> for StdMpsc {
     type Tx = SyncSender<[u64; W]>;
     type Rx = Receiver<[u64; W]>;
 
-    fn channel(place: &Place) -> Result<(Make<Self::Tx>, Make<Self::Rx>)> {
+    fn channel(place: &Place) -> Result<Ends<Self::Tx, Self::Rx>> {
         // A slot holds its stamp beside the message.
         Ok(ready(sync_channel(place.slots(W * 8 + 8))))
     }
