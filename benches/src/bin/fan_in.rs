@@ -100,7 +100,7 @@ fn round_trips(count: usize, trips: u64) -> Result<Histogram<u64>> {
         .into_iter()
         .map(|core| core.id)
         .collect();
-    let (&[first, .., second] | &[first, second]) = cores.as_slice() else {
+    let &[first, .., second] = cores.as_slice() else {
         return Err("two cores are needed".into());
     };
     let mut plan = Topology::builder(format!("bench-fan-in-{}", std::process::id()));

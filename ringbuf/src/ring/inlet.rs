@@ -172,6 +172,7 @@ impl<S: Storage> Inlet<S> {
     }
 
     /// Whether a look at the cursor's slot would find a message, or a sequence word that can't be.
+    #[inline]
     pub(crate) fn is_ready(&self) -> bool {
         let at = self.cursor.get();
         let sequence = self.storage.sequence(at).load(Ordering::Acquire);

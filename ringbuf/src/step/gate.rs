@@ -13,6 +13,8 @@ pub(crate) struct Gate {
     rehearses: Cell<bool>,
     /// Counts the steps of this incarnation, so that a port can tell that it is in another one.
     step: Cell<u64>,
+    /// Counts the closes that a look has found, so that who scans many links looks for them.
+    closes: Cell<u64>,
     /// Messages that each receiver may take in this step.
     most: Cell<u64>,
     refused: Cell<Option<usize>>,
@@ -29,6 +31,7 @@ impl Gate {
             open: Cell::new(false),
             rehearses: Cell::new(false),
             step: Cell::new(0),
+            closes: Cell::new(0),
             most: Cell::new(0),
             refused: Cell::new(None),
             dirty: Cell::new(0),
@@ -62,6 +65,15 @@ impl Gate {
     #[inline]
     pub(crate) fn step(&self) -> u64 {
         self.step.get()
+    }
+
+    #[inline]
+    pub(crate) fn closes(&self) -> u64 {
+        self.closes.get()
+    }
+
+    pub(crate) fn note_close(&self) {
+        self.closes.set(self.closes.get() + 1);
     }
 
     #[inline]

@@ -141,6 +141,7 @@ impl InPort {
         let closed = !self.close_seen.get() && self.inlet.is_closed();
         if closed {
             self.close_seen.set(true);
+            self.gate.note_close();
         }
         to > from || closed
     }
@@ -493,14 +494,9 @@ impl<T: Message> Receiver<T> {
     }
 
     /// Whether a look at the shared words finds something to receive, in a step or not.
+    #[inline]
     pub(crate) fn is_ready(&self) -> bool {
         self.port.inlet.is_ready()
-    }
-
-    /// Whether this step has received anything.
-    #[inline]
-    pub(crate) fn has_moved(&self) -> bool {
-        self.port.inlet.has_moved()
     }
 
     /// Messages received on this link, this step's included: the position of the next one.
