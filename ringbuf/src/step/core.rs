@@ -171,6 +171,9 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     #[inline]
     pub fn finish(&mut self, verdict: Verdict) -> Result<Outcome, StepError> {
         self.gate.shut();
+        if verdict != Verdict::Done && self.is_idle() {
+            return Ok(Outcome::default());
+        }
         let refused = self.gate.refused();
         let found = self.survey();
         if !found.sound || refused.is_some() || self.failed.is_some() {
@@ -196,6 +199,12 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             refused,
             limited: found.limited,
         })
+    }
+
+    /// Whether the step has used nothing, and nothing is left to do from earlier ones.
+    #[inline]
+    fn is_idle(&self) -> bool {
+        self.gate.is_unused() && self.owing.is_empty() && self.failed.is_none()
     }
 
     /// Looks once at everything that the step has used.

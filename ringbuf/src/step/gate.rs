@@ -86,6 +86,12 @@ impl Gate {
         self.refused.set(Some(index));
     }
 
+    /// Whether the step has used no port and changed no cell.
+    #[inline]
+    pub(crate) fn is_unused(&self) -> bool {
+        self.inputs.is_empty() && self.outputs.is_empty() && self.dirty.get() == 0
+    }
+
     #[inline]
     pub(crate) fn refused(&self) -> Option<usize> {
         self.refused.get()
@@ -120,6 +126,11 @@ impl Used {
     #[inline]
     fn clear(&self) {
         self.count.set(0);
+    }
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.count.get() == 0
     }
 
     /// Enters a port that wasn't used in this step before: it opens once in a step, so there is always a place left.

@@ -175,7 +175,7 @@ impl InPort {
         self.gate.inputs.enter(self.index);
         match self.inlet.peek() {
             Peek::Ready(position) => Some(position),
-            _ => None,
+            Peek::Shut | Peek::Empty | Peek::Limited | Peek::Fault(_) => None,
         }
     }
 
