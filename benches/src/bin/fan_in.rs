@@ -211,7 +211,9 @@ fn main() -> Result<()> {
         })
         .collect();
     if has("--json") {
-        rows.iter().for_each(|row| println!("{row}"));
+        for row in &rows {
+            println!("{row}");
+        }
     }
     let command = format!(
         "cargo run --release -p airssys-benches --bin fan_in{}",

@@ -28,6 +28,7 @@
 mod attach;
 mod cell;
 mod claims;
+mod commit;
 mod core;
 mod delta;
 mod fan_in;
@@ -37,15 +38,17 @@ mod host;
 #[doc(hidden)]
 pub mod mistake;
 mod observe;
+mod outcome;
 mod ports;
 mod record;
 
 pub use self::attach::{Attach, AttachError, End, recover};
 pub use self::cell::Durable;
-pub use self::core::{Outcome, StepCore, StepError, Verdict};
+pub use self::core::StepCore;
 pub use self::fan_in::Receivers;
 pub use self::host::{HostReceiver, HostSender, SendError};
 pub use self::observe::{ObserveError, Progress, latencies, progress, read_cell};
+pub use self::outcome::{Outcome, StepError, Verdict};
 pub use self::ports::{Receiver, Refused, Sender};
 pub use crate::ring::bare::TrySendError;
 pub use crate::ring::slot::Slot;

@@ -18,9 +18,9 @@ use crate::ring::inlet::{Inlet, Peek};
 use crate::ring::outlet::{Outlet, Refusal};
 use crate::ring::slot::Slot;
 use crate::slots::{MappedRing, Storage};
-use crate::step::core::StepError;
 use crate::step::gate::Gate;
 use crate::step::hints::Hinting;
+use crate::step::outcome::StepError;
 use crate::word::Ordering;
 
 /// A link refused to take a message. Returned from a step with `?`, it aborts the step.

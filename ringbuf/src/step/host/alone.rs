@@ -10,7 +10,8 @@
 )]
 
 use crate::message::Message;
-use crate::step::core::{StepCore, StepError, Verdict};
+use crate::step::core::StepCore;
+use crate::step::outcome::{StepError, Verdict};
 use crate::step::ports::{Receiver, Sender};
 
 /// A port with a core of its own.

@@ -8,7 +8,7 @@ use crate::message::Message;
 use crate::region::Region;
 use crate::ring::bare::TrySendError;
 use crate::step::attach::{Attach, AttachError};
-use crate::step::core::StepError;
+use crate::step::outcome::StepError;
 use crate::step::ports::{Refused, Sender};
 
 /// The sending end of a link, held by the launching program. Each call commits by itself.
