@@ -25,7 +25,7 @@
 //!
 //! Beside them stands [`signals`], which knows none of them.
 //!
-//! Unsafe code lives in `memory`, `memory/pages`, `slots`, `ring/slot`, `ring/bare`, `step/ports`, `step/host/alone` and
+//! Unsafe code lives in `memory`, `memory/pages`, `slots`, `ring/slot`, `ring/bare`, `step/sender`, `step/receiver`, `step/host/alone` and
 //! `signals` and nowhere else.
 //!
 //! Out of scope: power loss, a kernel crash, and somebody of the same user truncating a mapped file (`SIGBUS`).

@@ -4,8 +4,9 @@ pub(crate) use airssys_ringbuf::layout::{
     CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, MESSAGE_ALIGN_MAX, MESSAGE_SIZE_MAX,
 };
 
-/// Incoming or outgoing links of one actor: what keeps a record within a few lines.
-pub(crate) const ACTOR_LINKS_MAX: usize = 64;
+/// Incoming or outgoing links of one actor. A step costs what it uses of them; an incarnation's first two commits, and an
+/// observer's copy, cost all of them.
+pub(crate) const ACTOR_LINKS_MAX: usize = 4096;
 
 /// Partitions of one topology. A sleeper waits for one doorbell of each region with `futex_waitv`, which takes 128.
 pub(crate) const PARTITIONS_MAX: usize = 63;

@@ -20,6 +20,7 @@ mod fan_in;
 mod host;
 pub(crate) mod layout;
 pub(crate) mod limits;
+mod links;
 mod local_ends;
 pub(crate) mod model;
 mod options;

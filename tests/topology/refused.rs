@@ -274,7 +274,9 @@ fn an_actor_and_a_topology_have_their_bounds() {
     );
 
     let links = |plan: &mut TopologyBuilder| -> (Vec<_>, Vec<_>) {
-        (0..65).map(|n| plan.link::<u8>(format!("l{n}"), 1)).unzip()
+        (0..4097)
+            .map(|n| plan.link::<u8>(format!("l{n}"), 1))
+            .unzip()
     };
     let error = refused(|plan| {
         let (outs, mut ins) = links(plan);
@@ -285,11 +287,11 @@ fn an_actor_and_a_topology_have_their_bounds() {
     });
     assert!(matches!(
         error,
-        TopologyError::TooManyLinks { found: 65, .. }
+        TopologyError::TooManyLinks { found: 4097, .. }
     ));
     says(
         &error,
-        "topology `quotes`, actor `feed`: 65 outgoing links are above the maximum of 64; split the actor",
+        "topology `quotes`, actor `feed`: 4097 outgoing links are above the maximum of 4096; split the actor",
     );
     let error = refused(|plan| {
         let (mut outs, ins) = links(plan);

@@ -100,7 +100,7 @@ fn round_trips(count: usize, trips: u64) -> Result<Histogram<u64>> {
         .into_iter()
         .map(|core| core.id)
         .collect();
-    let (&[first, .., second] | &[first, second]) = cores.as_slice() else {
+    let &[first, .., second] = cores.as_slice() else {
         return Err("two cores are needed".into());
     };
     let mut plan = Topology::builder(format!("bench-fan-in-{}", std::process::id()));
@@ -211,7 +211,9 @@ fn main() -> Result<()> {
         })
         .collect();
     if has("--json") {
-        rows.iter().for_each(|row| println!("{row}"));
+        for row in &rows {
+            println!("{row}");
+        }
     }
     let command = format!(
         "cargo run --release -p airssys-benches --bin fan_in{}",

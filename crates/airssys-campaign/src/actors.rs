@@ -233,7 +233,7 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
     /// Whether this was the last message. A refused send leaves at once: the step is aborted then.
     fn work(&mut self) -> bool {
         let began = self.state.get();
-        let third = began.taken[0].count / BATCH % 3 == 0;
+        let third = (began.taken[0].count / BATCH).is_multiple_of(3);
         let mut received = false;
         while self.state.borrow().taken[0].count < self.life.limit {
             let Some(item) = self.inputs[0].try_recv() else {

@@ -255,6 +255,7 @@ impl<S: Storage> Inlet<S> {
     }
 
     /// Whether a look at the cursor's slot would find a message, or a word that can't be.
+    #[inline]
     pub(crate) fn is_ready(&self) -> bool {
         let at = self.cursor.get();
         if at >= self.cut.get() {

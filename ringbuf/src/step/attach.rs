@@ -26,8 +26,10 @@ use crate::step::hints::{
     HintReader, Hinting, Hints, links_between, section_of as section_of_hints,
 };
 use crate::step::mistake;
-use crate::step::ports::{InPort, OutPort, Receiver, Sender};
+use crate::step::ports::{InPort, OutPort};
+use crate::step::receiver::Receiver;
 use crate::step::record::Records;
+use crate::step::sender::Sender;
 use crate::word::Ordering;
 
 /// An actor's ends don't fit what lies in the regions.

@@ -1,8 +1,8 @@
 //! One receiving end of many links.
 //!
-//! A queue holds the links that may have something. A link enters it by a hint (`hints.rs`), or at each step where nobody
-//! hints; it leaves when a visit finds it empty and this step has taken nothing from it. So what an aborted step has taken is
-//! still in the queue for the next one, without anybody having to notice that there was an abort.
+//! A queue holds the links that may have something. A link enters it by a hint (`hints.rs`); where nobody hints each step
+//! begins by a look at the slot that its next message would lie in. It leaves when a step begins and finds it empty. So what
+//! an aborted step has taken is still there for the next one, without anybody having to notice that there was an abort.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::rc::Rc;
 use crate::message::Message;
 use crate::step::gate::Gate;
 use crate::step::hints::HintReader;
-use crate::step::ports::Receiver;
+use crate::step::receiver::Receiver;
 
 /// The most messages that one link gets before the next has its turn.
 const BURST: usize = 32;
@@ -47,7 +47,7 @@ pub struct Receivers<T: Message> {
     /// Links that nobody hints at: looked at in each step.
     scanned: Vec<u32>,
     ready: VecDeque<u32>,
-    /// Emptied in this step, to be visited again in the next.
+    /// Emptied by the last step that used this port, if that counted: the next one looks.
     emptied: Vec<u32>,
     /// In one of the two queues.
     queued: Box<[bool]>,
@@ -56,6 +56,11 @@ pub struct Receivers<T: Message> {
     /// What the link at the front has had in this turn.
     burst: usize,
     step: u64,
+    /// Not hinted at.
+    is_scanned: Box<[bool]>,
+    /// Of the scanned ones, whose turn it is to be looked at for its close; all are when a look has found one.
+    next_close: usize,
+    closes: u64,
 }
 
 impl<T: Message> Receivers<T> {
@@ -67,8 +72,15 @@ impl<T: Message> Receivers<T> {
         scanned: Vec<u32>,
     ) -> Self {
         let count = links.len();
+        let mut is_scanned = vec![false; count];
+        for &link in &scanned {
+            is_scanned[link as usize] = true;
+        }
         Self {
             links,
+            is_scanned: is_scanned.into(),
+            next_close: 0,
+            closes: u64::MAX,
             gate,
             hinted,
             scanned,
@@ -163,14 +175,69 @@ impl<T: Message> Receivers<T> {
     fn begin(&mut self) {
         self.step = self.gate.step();
         self.burst = 0;
-        self.ready.extend(self.emptied.drain(..));
+        for index in 0..self.emptied.len() {
+            let link = self.emptied[index];
+            self.queued[link as usize] = false;
+            self.look(link);
+        }
+        self.emptied.clear();
+        self.scan();
         self.read_hints();
-        for index in 0..self.scanned.len() {
-            self.enter(self.scanned[index]);
+    }
+
+    /// Looks at the links that nobody hints at. A close lies in a line of its own and comes once: one link a step is looked at
+    /// for it.
+    #[inline]
+    fn scan(&mut self) {
+        let closes = self.gate.closes();
+        if self.closes != closes {
+            self.closes = closes;
+            for index in 0..self.scanned.len() {
+                self.look(self.scanned[index]);
+            }
+            return;
+        }
+        for &link in &self.scanned {
+            let place = link as usize;
+            if self.links[place].is_ready() && !self.queued[place] && !self.closed[place] {
+                self.queued[place] = true;
+                self.ready.push_back(link);
+            }
+        }
+        if let Some(&link) = self.scanned.get(self.next_close) {
+            self.next_close += 1;
+            self.look(link);
+        } else {
+            self.next_close = 0;
+        }
+    }
+
+    /// Enters a link that has something, and notes one that never will. A link that this step has taken from is in a queue, or
+    /// isn't looked at again before the next one.
+    #[inline]
+    fn look(&mut self, link: u32) {
+        let place = link as usize;
+        if self.queued[place] || self.closed[place] {
+            return;
+        }
+        if self.links[place].is_ready() {
+            self.queued[place] = true;
+            self.ready.push_back(link);
+        } else if self.links[place].is_closed() {
+            self.closed[place] = true;
+            self.open -= 1;
         }
     }
 
     fn read_hints(&mut self) {
+        for index in 0..self.hinted.len() {
+            if self.hinted[index].reader.has_news() {
+                self.read_hints_of(index);
+            }
+        }
+    }
+
+    fn read_hints_of(&mut self, index: usize) {
         let Self {
             hinted,
             ready,
@@ -178,23 +245,27 @@ impl<T: Message> Receivers<T> {
             closed,
             ..
         } = self;
-        for peer in hinted.iter().filter(|peer| peer.reader.has_news()) {
-            let mut enter = |link: u32| enter(ready, queued, closed, link);
-            // A number that the peer has no link for means nothing.
-            let complete = peer.reader.read(|number| {
-                let link = usize::try_from(number).ok();
-                if let Some(&link) = link.and_then(|number| peer.links.get(number)) {
-                    enter(link);
+        let peer = &hinted[index];
+        // A number that the peer has no link for means nothing.
+        let complete = peer.reader.read(|number| {
+            let number = usize::try_from(number).ok();
+            let link = number.and_then(|number| peer.links.get(number));
+            if let Some(&link) = link.filter(|&&link| link != NONE) {
+                let place = link as usize;
+                if !queued[place] && !closed[place] {
+                    queued[place] = true;
+                    ready.push_back(link);
                 }
-            });
-            if !complete {
-                peer.links.iter().copied().for_each(enter);
+            }
+        });
+        if !complete {
+            for number in 0..self.hinted[index].links.len() {
+                let link = self.hinted[index].links[number];
+                if link != NONE {
+                    self.look(link);
+                }
             }
         }
-    }
-
-    fn enter(&mut self, link: u32) {
-        enter(&mut self.ready, &mut self.queued, &self.closed, link);
     }
 
     /// The front link has had so many messages; when it has had its share it goes to the back.
@@ -213,15 +284,10 @@ impl<T: Message> Receivers<T> {
         let Some(place) = self.ready.pop_front() else {
             return;
         };
-        let link = &self.links[place as usize];
-        if link.has_moved() || link.is_ready() {
+        if self.is_scanned[place as usize] {
+            self.queued[place as usize] = false;
+        } else {
             self.emptied.push(place);
-            return;
-        }
-        self.queued[place as usize] = false;
-        if link.is_closed() {
-            self.closed[place as usize] = true;
-            self.open -= 1;
         }
     }
 
@@ -237,7 +303,8 @@ impl<T: Message> Receivers<T> {
         self.links.is_empty()
     }
 
-    /// Whether every sender has ended, and a step that received nothing more has found each link empty.
+    /// Whether every sender has ended, and a step has begun with nothing left on any link: the one after that which received
+    /// the last message. Known from this step's first look for messages on.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.open == 0
@@ -261,15 +328,6 @@ impl<T: Message> Receivers<T> {
     #[must_use]
     pub fn name(&self, link: usize) -> &str {
         self.links[link].name()
-    }
-}
-
-#[inline]
-fn enter(ready: &mut VecDeque<u32>, queued: &mut [bool], closed: &[bool], link: u32) {
-    let place = link as usize;
-    if link != NONE && !queued[place] && !closed[place] {
-        queued[place] = true;
-        ready.push_back(link);
     }
 }
 

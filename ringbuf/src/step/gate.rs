@@ -13,6 +13,8 @@ pub(crate) struct Gate {
     rehearses: Cell<bool>,
     /// Counts the steps of this incarnation, so that a port can tell that it is in another one.
     step: Cell<u64>,
+    /// Counts the closes that a look has found, so that who scans many links looks for them.
+    closes: Cell<u64>,
     /// Messages that each receiver may take in this step.
     most: Cell<u64>,
     refused: Cell<Option<usize>>,
@@ -29,6 +31,7 @@ impl Gate {
             open: Cell::new(false),
             rehearses: Cell::new(false),
             step: Cell::new(0),
+            closes: Cell::new(0),
             most: Cell::new(0),
             refused: Cell::new(None),
             dirty: Cell::new(0),
@@ -65,6 +68,15 @@ impl Gate {
     }
 
     #[inline]
+    pub(crate) fn closes(&self) -> u64 {
+        self.closes.get()
+    }
+
+    pub(crate) fn note_close(&self) {
+        self.closes.set(self.closes.get() + 1);
+    }
+
+    #[inline]
     pub(crate) fn most(&self) -> u64 {
         self.most.get()
     }
@@ -72,6 +84,12 @@ impl Gate {
     /// Notes that the claim of output `index` was refused, which aborts the step.
     pub(crate) fn refuse(&self, index: usize) {
         self.refused.set(Some(index));
+    }
+
+    /// Whether the step has used no port and changed no cell.
+    #[inline]
+    pub(crate) fn is_unused(&self) -> bool {
+        self.inputs.is_empty() && self.outputs.is_empty() && self.dirty.get() == 0
     }
 
     #[inline]
@@ -108,6 +126,11 @@ impl Used {
     #[inline]
     fn clear(&self) {
         self.count.set(0);
+    }
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.count.get() == 0
     }
 
     /// Enters a port that wasn't used in this step before: it opens once in a step, so there is always a place left.

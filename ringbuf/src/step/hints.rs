@@ -17,6 +17,7 @@
 //! whatever a peer writes names one of its own links or none.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::layout::hint_word;
@@ -29,7 +30,7 @@ pub(crate) fn links_between<'a>(
     sender: &'a Region,
     receiver: &'a Region,
 ) -> impl Iterator<Item = &'a str> {
-    let received: std::collections::HashSet<&str> = receiver
+    let credits: HashSet<&str> = receiver
         .sections()
         .iter()
         .filter(|section| section.kind == SectionKind::Credit)
@@ -37,7 +38,7 @@ pub(crate) fn links_between<'a>(
         .collect();
     let sent = sender.sections().iter();
     sent.filter(move |section| {
-        section.kind == SectionKind::Ring && received.contains(section.name.as_str())
+        section.kind == SectionKind::Ring && credits.contains(section.name.as_str())
     })
     .map(|section| section.name.as_str())
 }

@@ -28,6 +28,7 @@
 mod attach;
 mod cell;
 mod claims;
+mod commit;
 mod core;
 mod delta;
 mod fan_in;
@@ -39,17 +40,23 @@ pub mod mistake;
 #[cfg(test)]
 mod model;
 mod observe;
+mod outcome;
 mod ports;
+mod receiver;
 mod record;
+mod sender;
 mod watch;
 
 pub use self::attach::{Attach, AttachError, End, recover};
 pub use self::cell::Durable;
-pub use self::core::{Outcome, StepCore, StepError, Verdict};
+pub use self::core::StepCore;
 pub use self::fan_in::Receivers;
 pub use self::host::{HostReceiver, HostSender, SendError};
 pub use self::observe::{ObserveError, Progress, latencies, link_fault, progress, read_cell};
-pub use self::ports::{LinkFault, Receiver, Refused, Sender};
+pub use self::outcome::{Outcome, StepError, Verdict};
+pub use self::ports::{LinkFault, Refused};
+pub use self::receiver::Receiver;
+pub use self::sender::Sender;
 pub use self::watch::{Observer, Seen};
 pub use crate::ring::bare::TrySendError;
 pub use crate::ring::slot::Slot;

@@ -10,8 +10,10 @@
 )]
 
 use crate::message::Message;
-use crate::step::core::{StepCore, StepError, Verdict};
-use crate::step::ports::{Receiver, Sender};
+use crate::step::core::StepCore;
+use crate::step::outcome::{StepError, Verdict};
+use crate::step::receiver::Receiver;
+use crate::step::sender::Sender;
 
 /// A port with a core of its own.
 pub(super) struct Alone<P> {

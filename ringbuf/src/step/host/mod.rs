@@ -25,7 +25,7 @@ use std::fmt;
 
 pub use self::receiver::HostReceiver;
 pub use self::sender::HostSender;
-use crate::step::core::StepError;
+use crate::step::outcome::StepError;
 
 /// A value that could not be sent, given back.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]

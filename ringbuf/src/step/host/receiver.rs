@@ -6,8 +6,9 @@ use super::alone::{Alone, Ended};
 use crate::message::Message;
 use crate::region::Region;
 use crate::step::attach::{Attach, AttachError};
-use crate::step::core::StepError;
-use crate::step::ports::{LinkFault, Receiver};
+use crate::step::outcome::StepError;
+use crate::step::ports::LinkFault;
+use crate::step::receiver::Receiver;
 
 /// The receiving end of a link, held by the launching program. Each call commits by itself.
 ///

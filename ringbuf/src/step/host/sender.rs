@@ -8,8 +8,9 @@ use crate::message::Message;
 use crate::region::Region;
 use crate::ring::bare::TrySendError;
 use crate::step::attach::{Attach, AttachError};
-use crate::step::core::StepError;
-use crate::step::ports::{LinkFault, Refused, Sender};
+use crate::step::outcome::StepError;
+use crate::step::ports::{LinkFault, Refused};
+use crate::step::sender::Sender;
 
 /// The sending end of a link, held by the launching program. Each call commits by itself.
 ///

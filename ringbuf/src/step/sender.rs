@@ -1,0 +1,228 @@
+//! The sending end of a link, as an actor holds it.
+
+#![allow(unsafe_code, reason = "payloads are written where they lie")]
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use crate::clock::monotonic_ns;
+use crate::message::Message;
+use crate::ring::bare::{TrySendError, stage_slice};
+use crate::ring::outlet::Refusal;
+use crate::ring::slot::Slot;
+use crate::slots::Storage;
+use crate::step::ports::{LinkFault, OutPort, Refused, used_outside};
+use crate::word::Ordering;
+
+/// The sending end of a link, held by an actor.
+///
+/// What is sent in a step shows when the step commits; if the step is aborted, panics or is killed, it was never sent.
+pub struct Sender<T: Message> {
+    port: Rc<OutPort>,
+    message: PhantomData<T>,
+}
+
+impl<T: Message> Sender<T> {
+    /// The caller has checked that the ring's shape holds `T`.
+    pub(crate) fn new(port: Rc<OutPort>) -> Self {
+        Self {
+            port,
+            message: PhantomData,
+        }
+    }
+
+    /// Claims the next slot, to write the message in place.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`]; `Full` aborts the whole step, whatever it returns.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a step.
+    #[inline]
+    pub fn claim(&mut self) -> Result<Slot<'_, T>, Refused> {
+        match self.port.claim() {
+            Ok(position) => Ok(Slot::new(
+                &self.port.outlet,
+                position,
+                &self.port.held,
+                false,
+            )),
+            Err(refusal) => Err(self.refuse(refusal)),
+        }
+    }
+
+    /// Sends a copy of `value`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`]; `Full` aborts the whole step, whatever it returns.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a step.
+    #[inline]
+    pub fn send(&mut self, value: T) -> Result<(), Refused> {
+        match self.port.claim() {
+            Ok(position) => {
+                self.stage(position, &value);
+                Ok(())
+            }
+            Err(refusal) => Err(self.refuse(refusal)),
+        }
+    }
+
+    /// Sends copies of all of `values`, or aborts the step.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`]; `Full` aborts the whole step, whatever it returns.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a step.
+    pub fn send_slice(&mut self, values: &[T]) -> Result<(), Refused> {
+        if self.port.outlet.storage.shape().stamped {
+            return values.iter().try_for_each(|value| self.send(*value));
+        }
+        let mut rest = values;
+        loop {
+            rest = &rest[stage_slice(&self.port.outlet, rest)..];
+            if rest.is_empty() {
+                return Ok(());
+            }
+            if let Err(refusal) = self.port.outlet.claim() {
+                return Err(self.refuse(refusal));
+            }
+        }
+    }
+
+    /// Claims the next slot, or leaves the step as it is: `Full` does not abort it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`].
+    ///
+    /// # Panics
+    ///
+    /// Outside of a step.
+    #[inline]
+    pub fn try_claim(&mut self) -> Result<Slot<'_, T>, Refused> {
+        match self.port.claim() {
+            Ok(position) => Ok(Slot::new(
+                &self.port.outlet,
+                position,
+                &self.port.held,
+                false,
+            )),
+            Err(refusal) => Err(self.refused(refusal)),
+        }
+    }
+
+    /// Sends a copy of `value`, or gives it back: `Full` does not abort the step.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`] with the value.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a step.
+    #[inline]
+    pub fn try_send(&mut self, value: T) -> Result<(), TrySendError<T>> {
+        match self.port.claim() {
+            Ok(position) => {
+                self.stage(position, &value);
+                Ok(())
+            }
+            Err(refusal) => Err(match self.refused(refusal) {
+                Refused::Full => TrySendError::Full(value),
+                Refused::Closed => TrySendError::Closed(value),
+            }),
+        }
+    }
+
+    #[inline]
+    fn stage(&self, position: u64, value: &T) {
+        // SAFETY: ports are the one producer (one `Sender` an outlet, not `Send`), the position was just claimed, and the
+        // shape was checked for `T` when the port was made.
+        unsafe { self.port.outlet.storage.write(position, value) };
+        if let Some(stamp) = self.port.outlet.storage.stamp(position) {
+            stamp.store(monotonic_ns(), Ordering::Relaxed);
+        }
+        self.port.outlet.stage();
+    }
+
+    #[cold]
+    fn refuse(&self, refusal: Refusal) -> Refused {
+        let refused = self.refused(refusal);
+        if refused == Refused::Full {
+            self.port.gate.refuse(self.port.index);
+        }
+        refused
+    }
+
+    #[cold]
+    fn refused(&self, refusal: Refusal) -> Refused {
+        match refusal {
+            // A fault ends the partition when this step ends; until then there is no room.
+            Refusal::Full | Refusal::Fault(_) => Refused::Full,
+            Refusal::Closed => Refused::Closed,
+            Refusal::Shut => used_outside(&self.port.name),
+        }
+    }
+
+    /// Free slots, after a look at what the receiver has given back.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.port.enter();
+        self.port.outlet.room() as usize
+    }
+
+    /// Free slots by the shared words, in a step or not; `None` if a claim would be refused for another reason.
+    pub(crate) fn shared_room(&self) -> Option<u64> {
+        self.port.outlet.shared_room()
+    }
+
+    /// Messages sent on this link, this step's included: the position of the next one.
+    #[inline]
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.port.outlet.cursor()
+    }
+
+    /// Whether the receiver has ended, or this end gave the link up.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.port.outlet.closed_by_receiver() || self.port.outlet.is_given_up()
+    }
+
+    /// Why this end gave the untrusted link up, if it did: it counts as closed then.
+    #[must_use]
+    pub fn fault(&self) -> Option<LinkFault> {
+        self.port.link_fault()
+    }
+
+    /// Slots of the link.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.port.capacity() as usize
+    }
+
+    /// The link's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.port.name
+    }
+}
+
+impl<T: Message> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("link", &self.port.name)
+            .field("sent", &self.sent())
+            .finish_non_exhaustive()
+    }
+}
