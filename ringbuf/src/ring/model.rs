@@ -440,6 +440,35 @@ fn an_untrusting_end_gives_the_link_up() {
     });
 }
 
+/// A sender that doesn't wait for credit: a step of an end that doesn't trust it ends after one lap.
+#[test]
+fn an_untrusting_end_takes_no_more_than_a_capacity_in_a_step() {
+    loom::model(|| {
+        for form in [Form::Sequenced, Form::Contiguous] {
+            let (outlet, _) = ring_of(form, 2, Mistake::Nothing);
+            let inlet = Inlet::new(outlet.storage.clone(), 0, 0).untrusting(None);
+            inlet.open(u64::MAX);
+            for position in 0..2 {
+                // SAFETY: this thread alone is at the ring, messages are `u64`.
+                unsafe { outlet.storage.write(position, &message(position)) };
+                outlet.publish_range(position, position + 1);
+                assert_eq!(take(&inlet), Peek::Ready(position));
+            }
+            // SAFETY: as above.
+            unsafe { outlet.storage.write(2, &message(2)) };
+            outlet.storage.sequence(2).store(3, Ordering::Release);
+            assert_eq!(take(&inlet), Peek::Empty, "{form:?}");
+            assert!(!inlet.was_limited(), "the step had all that can be there");
+            inlet.commit();
+            inlet.settle(true);
+            inlet.open(u64::MAX);
+            if form == Form::Sequenced {
+                assert_eq!(take(&inlet), Peek::Ready(2));
+            }
+        }
+    });
+}
+
 /// A look at the room after a refusal renews the cached credit: what it saw is news all the same.
 #[test]
 fn credit_seen_after_a_refusal_is_news() {
