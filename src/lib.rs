@@ -72,7 +72,8 @@ pub use actor::{Actor, Refused, Step, TrySendError};
 pub use airssys_ringbuf::__private::message_rt as message;
 pub use airssys_ringbuf::clock::monotonic_ns;
 pub use airssys_ringbuf::step::{
-    Durable, LinkFault, ObserveError, Observer, Receiver, Seen, SendError, Sender, Slot, StepError,
+    Durable, LinkFault, ObserveError, Observer, Receiver, Receivers, Seen, SendError, Sender, Slot,
+    StepError,
 };
 pub use airssys_ringbuf::{Layout, Message, Schema};
 pub use bus::{BusError, Holder};
@@ -89,9 +90,9 @@ pub use running::{Report, RunError, Running};
 pub use supervisor::cause::Cause;
 pub use supervisor::status::{PartitionStatus, Recovery};
 pub use topology::{
-    CellSpec, Declaration, Ends, HostBuilder, Leftover, LinkId, LinkIn, LinkOptions, LinkOut,
-    LocalIn, LocalOut, PartitionBuilder, Restart, Topology, TopologyBuilder, TopologyError, Wait,
-    Want, durable, durable_with,
+    CellSpec, Declaration, Ends, FanIn, HostBuilder, Leftover, LinkId, LinkIn, LinkOptions,
+    LinkOut, LocalIn, LocalOut, PartitionBuilder, Restart, Topology, TopologyBuilder,
+    TopologyError, Wait, Want, durable, durable_with, fan_in,
 };
 
 /// The ring alone, for those who want no actors.
@@ -101,8 +102,8 @@ pub use airssys_ringbuf as ringbuf;
 pub mod prelude {
     pub use crate::{
         Actor, Durable, HostReceiver, HostSender, Launch, Layout, Leftover, LinkOptions,
-        LocalReceiver, LocalSender, Receiver, Refused, Restart, Sender, Step, Topology,
-        TopologyError, Turned, Wait, durable, durable_with, message,
+        LocalReceiver, LocalSender, Receiver, Receivers, Refused, Restart, Sender, Step, Topology,
+        TopologyError, Turned, Wait, durable, durable_with, fan_in, message,
     };
 }
 

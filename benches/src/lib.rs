@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 
 pub mod cpu;
+mod kernel;
 pub mod report;
+pub mod tail;
 
 use std::fs;
 use std::path::PathBuf;
@@ -53,6 +55,8 @@ pub fn environment() -> Value {
         "cpu": cpu_model(),
         "cores": std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
         "kernel": trimmed("/proc/sys/kernel/osrelease"),
+        "kernel_parameters": kernel::latency_parameters(&trimmed("/proc/cmdline")),
+        "allowed_cores": kernel::allowed_cores(&trimmed("/proc/self/status")),
         "governor": trimmed("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "clocksource": trimmed("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         "compiler": first_line("rustc", &["--version"]),

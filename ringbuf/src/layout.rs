@@ -16,6 +16,7 @@
 //! | | receiver's close, fault | the owner |
 //! | command | order | the supervisor |
 //! | latency | buckets | the owner, which receives from it |
+//! | hints | count; numbers | the owner, which sends on the links that they name |
 //!
 //! A test pins every figure; a change of one is a new layout version.
 
@@ -58,6 +59,13 @@ pub(crate) mod pulse_word {
     pub(crate) const HUGE_BYTES: usize = WORDS_A_PAIR + 7;
     pub(crate) const PARKED: usize = 2 * WORDS_A_PAIR;
     pub(crate) const COUNT: usize = 3 * WORDS_A_PAIR;
+}
+
+/// Words of a hints section.
+pub(crate) mod hint_word {
+    use super::WORDS_A_PAIR;
+    pub(crate) const COUNT: usize = 0;
+    pub(crate) const NUMBERS: usize = WORDS_A_PAIR;
 }
 
 /// Words of a command section.
@@ -207,6 +215,24 @@ pub fn ring_section(link: &str, schema: &str, shape: &RingShape) -> Section {
 #[must_use]
 pub fn credit_section(link: &str) -> Section {
     section(SectionKind::Credit, link, credit_word::COUNT * 8)
+}
+
+/// Incoming links of a partition up to which it looks at each of them; with more, its senders hint.
+pub const SCANNED_LINKS_MAX: usize = 16;
+
+/// Hints to partition `receiver` about `links` links: twice as many numbers as there are links, at least 64.
+#[must_use]
+pub fn hints_section(receiver: &str, links: usize) -> Section {
+    let capacity = (2 * links).next_power_of_two().max(64);
+    Section {
+        count: capacity as u64,
+        stride: 8,
+        ..section(
+            SectionKind::Hints,
+            receiver,
+            (hint_word::NUMBERS + capacity) * 8,
+        )
+    }
 }
 
 /// The supervisor's orders to one partition.

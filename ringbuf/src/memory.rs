@@ -7,6 +7,7 @@
 //! - `base .. base + len` stays mapped, at the same address, until the last `Arc<Memory>` is dropped; every view holds one.
 //! - A read-only span is never written: [`Words::new`] refuses it, and where the crate itself makes words over any span
 //!   (`Words::any`), the end that holds them only loads; a stray store would fault.
+//! - A mapped span has inaccessible pages on both sides (`memory/pages.rs`).
 //! - Words are only ever accessed as atomics; payload bytes follow the ring's protocol (`slots.rs`).
 //!
 //! Where a span's pages lie, and whether they are huge or locked, is `memory/pages.rs`'s business.
@@ -21,8 +22,6 @@ use std::fs::File;
 use std::io;
 use std::ptr::NonNull;
 use std::sync::Arc;
-
-use memmap2::MmapRaw;
 
 use crate::word::{AtomicU32, AtomicU64, Run};
 
@@ -59,10 +58,7 @@ pub struct Memory {
 #[derive(Debug)]
 enum Owner {
     Heap(Layout),
-    Mapped {
-        _map: MmapRaw,
-    },
-    /// The span lies in a reservation of addresses that is unmapped as one.
+    /// The span lies in a reservation of addresses, between guard pages, that is unmapped as one.
     Reserved {
         _reserved: pages::Reserved,
     },
@@ -96,7 +92,7 @@ impl Memory {
     }
 
     /// Maps the first `len` bytes of `file`, shared, with its pages populated; from [`HUGE_PAGE`] bytes on where huge pages of
-    /// the file can be mapped as such.
+    /// the file can be mapped as such. The pages before and behind it fault when they are accessed.
     ///
     /// # Errors
     ///
@@ -112,23 +108,14 @@ impl Memory {
                 "an empty file cannot be mapped as a region",
             ));
         }
-        let (base, owner) = if len < HUGE_PAGE {
-            let (base, map) = pages::map(file, len, access)?;
-            (base, Owner::Mapped { _map: map })
-        } else {
-            let (base, reserved) = pages::map_aligned(file, len, access)?;
-            (
-                base,
-                Owner::Reserved {
-                    _reserved: reserved,
-                },
-            )
-        };
+        let (base, reserved) = pages::map(file, len, access)?;
         Ok(Self {
             base,
             len,
             access,
-            owner,
+            owner: Owner::Reserved {
+                _reserved: reserved,
+            },
         })
     }
 

@@ -3,7 +3,7 @@
 //! [`Storage`] is all that the algorithm (`ring/outlet.rs`, `ring/inlet.rs`, `ring/look.rs`) knows of memory; [`MappedRing`] is
 //! the one in use, over heap or mapped spans, and the loom tests bring another.
 //!
-//! One slot of the sequenced layout, `stride` bytes, 64-aligned:
+//! One slot of the sequenced layout, `stride` bytes, aligned to them up to 64:
 //!
 //! ```text
 //! 0            size_of::<T>()          stride-16   stride-8
@@ -157,10 +157,10 @@ impl MappedRing {
     fn tail_word(&self, position: u64, from_end: usize) -> &AtomicU64 {
         let offset =
             (position & self.mask) as usize * self.shape.stride + self.shape.stride - from_end;
-        // SAFETY: inside the slot as for `payload`; from_end is 8 or 16, and only sequenced slots, of 64 bytes at least, are
-        // asked for it.
+        // SAFETY: inside the slot as for `payload`; from_end is 8 or 16, and only sequenced slots are asked for it, which have
+        // room for a payload and so many bytes.
         let word = unsafe { self.slots.first().add(offset) }.cast::<AtomicU64>();
-        // SAFETY: aligned to 8 (slots to 64, strides multiples of 64), kept by `slots`, only accessed as an atomic: no
+        // SAFETY: aligned to 8 (the first slot to 64, strides multiples of 16), kept by `slots`, only accessed as an atomic: no
         // payload reaches into a sequenced slot's tail, by `RingShape::with_layout`.
         unsafe { word.as_ref() }
     }

@@ -24,14 +24,19 @@ pub(crate) struct Idle {
     wait: WaitKind,
     sleeper: Sleeper,
     fruitless: u32,
+    /// Fruitless turns before it does more than to look again.
+    spins: u32,
 }
 
 impl Idle {
-    pub(crate) fn new(wait: WaitKind, sleeper: Sleeper) -> Self {
+    /// Whoever shares its core yields it at once: while it spins there, nobody whom it may wait for gets on.
+    pub(crate) fn new(wait: WaitKind, sleeper: Sleeper, shares_core: bool) -> Self {
+        let yields = wait == WaitKind::SpinThenYield;
         Self {
             wait,
             sleeper,
             fruitless: 0,
+            spins: if shares_core && yields { 0 } else { SPINS },
         }
     }
 
@@ -45,7 +50,7 @@ impl Idle {
     /// words that a turn would.
     #[inline]
     pub(crate) fn wait(&mut self, pulse: &Pulse, polls: bool, has_news: impl FnOnce() -> bool) {
-        if self.wait == WaitKind::Spin || self.fruitless < SPINS {
+        if self.wait == WaitKind::Spin || self.fruitless < self.spins {
             self.fruitless += 1;
             std::hint::spin_loop();
         } else if self.wait == WaitKind::SpinThenPark {

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use airssys_ringbuf::Message;
-use airssys_ringbuf::step::{Attach, AttachError, Durable, End, Receiver, Sender, StepCore};
+use airssys_ringbuf::step::{
+    Attach, AttachError, Durable, End, Receiver, Receivers, Sender, StepCore,
+};
 
 use crate::local::{AnyLocal, LocalEnd, LocalReceiver, LocalRings, LocalSender};
 use crate::partition::view::BusView;
@@ -85,6 +87,21 @@ impl<'a> PortOpener<'a> {
         self.attach
             .trusting(link.trusted)
             .receiver(&link.name, sender)
+            .map_err(|source| failed(self.actor, source))
+    }
+
+    pub(crate) fn receivers<T: Message>(
+        &mut self,
+        links: &[LinkId],
+    ) -> Result<Receivers<T>, PortError> {
+        let links = links.iter().map(|&link| {
+            let link = self.plan.link(link);
+            let sender = self.view.partition(link.from.partition);
+            (link.name.as_str(), sender)
+        });
+        let links: Vec<_> = links.collect();
+        self.attach
+            .receivers(&links)
             .map_err(|source| failed(self.actor, source))
     }
 

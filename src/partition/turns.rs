@@ -66,7 +66,11 @@ impl Turns {
             beats: pulse.beats(),
             pulse,
             waker,
-            idle: Idle::new(life.waiting.settled(own.wait.kind()), sleeper),
+            idle: Idle::new(
+                life.waiting.settled(own.wait.kind()),
+                sleeper,
+                own.share_core,
+            ),
             order: command.order(),
             command,
             runners,

@@ -21,8 +21,9 @@ impl Supervisor {
 
     /// What the partition's actors have done: steps that they have committed, and moves on local links, which are part of none.
     pub(super) fn steps_of(&self, partition: usize) -> u64 {
-        let committed: u64 = self.actors_of(partition).map(|actor| actor.steps).sum();
-        committed + self.locals.moves_of(&self.plan, partition)
+        let committed = self.actors_of(partition).map(|actor| actor.steps);
+        let committed = committed.fold(0, u64::wrapping_add);
+        committed.wrapping_add(self.locals.moves_of(&self.plan, partition))
     }
 
     /// Whether the partition's actors have all committed their end.
@@ -68,7 +69,8 @@ impl Supervisor {
     /// first beat after the order may be of a turn that has read the old one, the second is not.
     fn has_heard(&self, partition: usize) -> bool {
         let beats = self.beats_of(partition);
-        beats.is_none_or(|beats| beats >= self.slots[partition].beats_at_drain + 2)
+        // Wrapping: a hostile partition's beats are any number.
+        beats.is_none_or(|beats| beats.wrapping_sub(self.slots[partition].beats_at_drain) >= 2)
     }
 
     /// Goes on to stopping once the links are empty or the time is over.
@@ -86,7 +88,7 @@ impl Supervisor {
         let heard = (0..self.slots.len()).all(|partition| self.has_heard(partition));
         let steps = (0..self.slots.len())
             .map(|partition| self.steps_of(partition))
-            .sum();
+            .fold(0, u64::wrapping_add);
         if now_ns >= until_ns || (empty && heard && quiet_at == Some(steps)) {
             self.stop_in_reverse().await;
         } else {

@@ -15,7 +15,7 @@ use crate::partition::ports::{PortError, PortOpener};
 
 /// What can be handed to [`PartitionBuilder::actor`](super::PartitionBuilder::actor) as an actor's ends.
 ///
-/// Implemented for [`LinkOut`], [`LinkIn`], [`CellSpec`], [`LocalOut`](super::LocalOut), [`LocalIn`](super::LocalIn), `()`, and for `Vec`s, arrays and tuples (up to eight) of
+/// Implemented for [`LinkOut`], [`LinkIn`], [`FanIn`](super::FanIn), [`CellSpec`], [`LocalOut`](super::LocalOut), [`LocalIn`](super::LocalIn), `()`, and for `Vec`s, arrays and tuples (up to eight) of
 /// these, in any nesting. The factory gets the ports in the same shape. Not meant to be implemented elsewhere.
 pub trait Ends: Send + Sync + 'static {
     /// What the factory gets: the opened ports.
@@ -123,6 +123,12 @@ impl<T> fmt::Debug for LinkOut<T> {
 impl<T> fmt::Debug for LinkIn<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("LinkIn").field(&self.origin.name).finish()
+    }
+}
+
+impl<T> LinkIn<T> {
+    pub(super) fn link(&self) -> LinkId {
+        self.origin.link
     }
 }
 

@@ -5,8 +5,9 @@
 //! same region.
 
 use airssys_ringbuf::layout::{
-    RingShape, actor_section, cell_section, command_section, credit_section, doorbells_section,
-    latency_section, port_pulse_section, pulse_section, ring_section,
+    RingShape, SCANNED_LINKS_MAX, actor_section, cell_section, command_section, credit_section,
+    doorbells_section, hints_section, latency_section, port_pulse_section, pulse_section,
+    ring_section,
 };
 use airssys_ringbuf::region::{RegionPlan, Section};
 
@@ -38,12 +39,36 @@ pub(crate) fn region_plan(plan: &Plan, party: usize) -> RegionPlan {
     {
         region.add(ring(link));
     }
+    if party != plan.host_index() {
+        for (receiver, links) in hinted(plan, party) {
+            region.add(hints_section(plan.party_name(receiver), links));
+        }
+    }
     for link in plan.links.iter().filter(|link| link.to.partition == party) {
         for section in receiving(link) {
             region.add(section);
         }
     }
     region
+}
+
+/// The partitions that `sender` tells which of its links have something, since they receive from more than they can look at
+/// one by one, and how many links it has to each. Links of host ports are not counted: nobody hints at those.
+fn hinted(plan: &Plan, sender: usize) -> Vec<(usize, usize)> {
+    let host = plan.host_index();
+    let mut incoming = vec![0; host];
+    let mut own = vec![0; host];
+    for link in &plan.links {
+        let (from, to) = (link.from.partition, link.to.partition);
+        if from != host && to != host {
+            incoming[to] += 1;
+            own[to] += usize::from(from == sender);
+        }
+    }
+    let links = own.into_iter().enumerate();
+    links
+        .filter(|&(to, links)| links > 0 && incoming[to] > SCANNED_LINKS_MAX)
+        .collect()
 }
 
 /// The region of the supervisor: its orders to each partition, and to the host.

@@ -302,7 +302,7 @@ impl Wait {
         Self(WaitKind::Spin)
     }
 
-    /// Spin for a while, then offer the core to others between looks.
+    /// Spin for a while, then offer the core to others between looks: at once on a core that is shared.
     #[must_use]
     pub fn spin_then_yield() -> Self {
         Self(WaitKind::SpinThenYield)

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub(crate) mod fan_in;
 pub(crate) mod host;
 
 use std::path::PathBuf;

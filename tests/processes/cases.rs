@@ -30,6 +30,10 @@ pub(crate) const CASES: &[Case] = &[
         kills::amidst_traffic,
     ),
     case(
+        "kills_of_either_side_of_many_links_lose_nothing",
+        kills::of_many_links,
+    ),
+    case(
         "kills_while_everything_drains_lose_nothing",
         kills::while_draining,
     ),

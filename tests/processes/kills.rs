@@ -3,8 +3,9 @@
 use airssys_rt::prelude::*;
 use airssys_rt::{Cause, Monitor, Report};
 
+use crate::common::fan_in::Gathered;
 use crate::common::{Seen, await_that, join};
-use crate::topologies::{FINITE, finite, traffic, two_stages};
+use crate::topologies::{FINITE, GATHERED, finite, gathered, traffic, two_stages};
 
 pub(crate) fn undisturbed() {
     for build in [two_stages, finite] {
@@ -104,6 +105,26 @@ pub(crate) fn amidst_traffic() {
             "{partition:?}"
         );
     }
+}
+
+pub(crate) fn of_many_links() {
+    let mut random = Random::seeded();
+    let running = gathered().unwrap().launch(Launch::Processes).unwrap();
+    let monitor = running.monitor();
+    let count = || {
+        let seen: Option<Gathered> = monitor.read("gather", "seen").unwrap();
+        seen.map_or(0, |seen| seen.count)
+    };
+    for _ in 0..ROUNDS {
+        let target = count() + random.below(4) * random.below(1_000);
+        await_that("traffic", || count() >= target);
+        kill(&monitor, random.below(3) as usize);
+    }
+    join(running).unwrap();
+    assert_eq!(
+        monitor.read("gather", "seen").unwrap(),
+        Some(Gathered::of(GATHERED))
+    );
 }
 
 pub(crate) fn while_draining() {

@@ -11,6 +11,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use rustix::thread::CpuSet;
 
 use crate::CASE;
+use crate::common::fan_in::gathering;
 use crate::common::host::{deaf_in, host_around};
 use crate::common::{Item, Source, bus_name, relay, relay_in, sink, source, three_stages};
 
@@ -32,10 +33,13 @@ pub(crate) const ENTERED: &[Build] = &[
     relayed,
     hosted,
     between_hosts,
+    gathered,
     crate::memory::large,
 ];
 
 pub(crate) const FINITE: u64 = 20_000;
+/// More than what passes while its partitions are killed.
+pub(crate) const GATHERED: u64 = 150_000;
 
 /// A restart that follows at once however often.
 fn builder(tag: &str) -> TopologyBuilder {
@@ -336,6 +340,13 @@ pub(crate) fn hosted() -> Result<Topology, TopologyError> {
     source(&mut plan, first_out, FINITE, 4);
     relay_in(plan.partition("relay").hosted(), (first_in, second_out), 8);
     sink(&mut plan, second_in, 8);
+    plan.build()
+}
+
+/// Two partitions with many links each into one.
+pub(crate) fn gathered() -> Result<Topology, TopologyError> {
+    let mut plan = builder("gathered");
+    gathering(&mut plan, GATHERED, u64::MAX);
     plan.build()
 }
 

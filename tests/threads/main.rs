@@ -7,6 +7,7 @@
 mod common;
 
 mod ending;
+mod fan_in;
 mod host;
 mod host_ends;
 mod hosted;

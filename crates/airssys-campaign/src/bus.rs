@@ -69,11 +69,16 @@ pub(crate) struct Images {
     sink: Vec<u8>,
 }
 
-/// Removed when dropped, with what lies in it.
-struct Directory(PathBuf);
+/// A directory in shared memory. Removed when dropped, with what lies in it.
+#[derive(Debug)]
+pub(crate) struct Directory(PathBuf);
 
 impl Directory {
-    fn create() -> io::Result<Self> {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn create() -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = PathBuf::from(format!(

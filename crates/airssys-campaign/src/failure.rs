@@ -7,7 +7,7 @@ use airssys_ringbuf::step::{AttachError, ObserveError, StepError};
 
 /// A trial that didn't go well.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// A promise of the step was broken.
     #[error("{0}")]
     Violated(String),
@@ -24,7 +24,7 @@ impl Failure {
 
     /// This failure with `place` before what it says.
     #[must_use]
-    pub fn at(self, place: impl Display) -> Self {
+    pub(crate) fn at(self, place: impl Display) -> Self {
         match self {
             Self::Violated(what) => Self::Violated(format!("{place}: {what}")),
             Self::Broken(what) => Self::Broken(format!("{place}: {what}")),
@@ -50,7 +50,7 @@ impl From<StepError> for Failure {
 
 impl From<AttachError> for Failure {
     fn from(error: AttachError) -> Self {
-        Self::broken("attaching an actor", error)
+        Self::Violated(format!("an actor could not attach: {error}"))
     }
 }
 

@@ -4,11 +4,7 @@
 //! is killed leaves its region; the next incarnation recovers from it, and all three go on. Then every message must have
 //! arrived once, whole and in order, and the state must agree with it.
 //!
-//! | campaign | what is killed, and when |
-//! |---|---|
-//! | [`every_instruction`] | the middle, after every instruction of attach, recovery and steps, one step that ends it included |
-//! | [`catch_mistake`] | the same, with a mistake planted in the step: the campaign must fail |
-//! | [`random_kills`] | one of three running processes, at a random instant |
+//! [`ALL`] is the register of campaigns, [`run`] runs one of them; the command `airssys-campaign` does nothing else.
 //!
 //! A campaign forks: its process has one thread. It leaves nothing in `/dev/shm` and no process, also when it is killed.
 
@@ -16,19 +12,24 @@
 
 mod actors;
 mod bus;
-mod campaign;
+mod campaigns;
 mod failure;
+mod hostile;
 mod instructions;
 mod judge;
 mod lives;
+mod maps;
+mod open;
+mod points;
 mod process;
 mod random;
+mod run;
 mod seed;
 mod snapshot;
 mod traffic;
 mod watch;
 
-pub use campaign::{Budget, Caught, Tally, catch_mistake, every_instruction};
-pub use failure::Failure;
-pub use random::{Kills, Report, random_kills};
-pub use seed::{Seed, fresh_seed};
+pub use campaigns::{ALL, Campaign, find};
+#[doc(hidden)]
+pub use open::{corpus, open_any};
+pub use run::{Options, round, run, short};

@@ -3,7 +3,10 @@
 //! A child is a copy of this process without an exec, so that it starts with the regions mapped where they are. It dies
 //! with its parent, and with the [`Child`] that stands for it.
 
-#![allow(unsafe_code, reason = "fork, and the only exit that suits a fork")]
+#![allow(
+    unsafe_code,
+    reason = "fork, the only exit that suits a fork, and what a fork is to die of"
+)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -164,6 +167,33 @@ impl Drop for OneCore {
             let _ = sched_setaffinity(Pid::from_raw(0), before);
         }
     }
+}
+
+/// How a byte is touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Touch {
+    Read,
+    Write,
+}
+
+/// Forks a child that touches one byte, wherever it is, and tells how the child ended.
+///
+/// # Errors
+///
+/// [`Failure::Broken`] as for [`Child::spawn`].
+pub(crate) fn touch(address: usize, how: Touch) -> Result<End, Failure> {
+    let byte = std::ptr::with_exposed_provenance_mut::<u8>(address);
+    Child::spawn(|| {
+        match how {
+            // SAFETY: an access that the kernel refuses is what this child is for; where it doesn't, the byte is one of a shared
+            // mapping, which nobody holds a reference to.
+            Touch::Read => drop(unsafe { byte.read_volatile() }),
+            // SAFETY: as for the read.
+            Touch::Write => unsafe { byte.write_volatile(0xa5) },
+        }
+        0
+    })?
+    .wait()
 }
 
 fn live(parent: Pid, body: impl FnOnce() -> i32) -> i32 {

@@ -41,30 +41,33 @@ const FAILED: i32 = 3;
 
 /// How many kills, and how they are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kills {
+pub(crate) struct Kills {
     /// Kills in all; each of the three roles gets at least a fifth of them.
-    pub count: usize,
+    pub(crate) count: usize,
     /// Draws roles and instants.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// What came of a campaign without a violation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub(crate) struct Report {
     /// Kills by role: source, middle, sink.
-    pub kills: [usize; 3],
+    pub(crate) kills: [usize; 3],
     /// Messages that the source sent, all of which the middle received.
-    pub sent: u64,
+    pub(crate) sent: u64,
     /// Messages that the middle sent, all of which the sink received.
-    pub delivered: u64,
+    pub(crate) delivered: u64,
 }
 
-/// Runs the campaign.
+/// Runs the campaign; `killed` hears of each kill and says whether to go on.
 ///
 /// # Errors
 ///
 /// [`Failure::Violated`] with what was lost, repeated, torn or out of order, or with a process that ended by itself.
-pub fn random_kills(kills: Kills) -> Result<Report, Failure> {
+pub(crate) fn random_kills(
+    kills: Kills,
+    mut killed: impl FnMut() -> bool,
+) -> Result<Report, Failure> {
     let bus = Bus::create(CAPACITIES)?;
     let mut seed = Seed::new(kills.seed);
     let mut report = Report::default();
@@ -83,6 +86,9 @@ pub fn random_kills(kills: Kills) -> Result<Report, Failure> {
         // Only now, after the reaping: there is never more than one incarnation.
         children[role] = start(role, false)?;
         report.kills[role] += 1;
+        if !killed() {
+            break;
+        }
     }
     // All are gone before the first of the last ones starts, since an end travels down the row.
     for (role, child) in children.iter_mut().enumerate() {

@@ -67,7 +67,7 @@ impl Item {
 
 /// What has passed one end of a link: part of that end's durable state.
 #[message]
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flow {
     /// Messages.
     pub(crate) count: u64,

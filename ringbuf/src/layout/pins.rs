@@ -5,9 +5,14 @@
 use super::*;
 
 /// Payload, and its stride without and with a stamp.
-const STRIDES: [(usize, [usize; 2]); 14] = [
-    (1, [64, 64]),
-    (8, [64, 64]),
+const STRIDES: [(usize, [usize; 2]); 19] = [
+    (1, [16, 32]),
+    (8, [16, 32]),
+    (9, [32, 32]),
+    (16, [32, 32]),
+    (17, [32, 64]),
+    (24, [32, 64]),
+    (25, [64, 64]),
     (48, [64, 64]),
     (49, [64, 128]),
     (56, [64, 128]),
@@ -255,4 +260,22 @@ fn words_with_different_readers_lie_on_different_line_pairs() {
     let words = [ring_word::CLOSE, ring_word::RESERVED, ring_word::TAIL].map(pair);
     assert_eq!(words, [0, 1, 2]);
     assert!(words.iter().all(|&pair| pair < slots));
+}
+
+#[test]
+fn hints() {
+    assert_eq!([hint_word::COUNT, hint_word::NUMBERS], [0, 16]);
+    assert_eq!(SCANNED_LINKS_MAX, 16);
+    for (links, capacity) in [(1, 64), (32, 64), (33, 128), (4096, 8192)] {
+        let section = hints_section("book", links);
+        assert_eq!(
+            (section.kind, section.name.as_str()),
+            (SectionKind::Hints, "book")
+        );
+        assert_eq!((section.count, section.stride), (capacity, 8));
+        assert_eq!(
+            (section.len, section.align),
+            (128 + 8 * capacity as usize, 128)
+        );
+    }
 }

@@ -12,7 +12,7 @@ const WORD: usize = 8;
 /// A topology chooses by the message's size ([`Layout::of`]) unless the link's options say otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// Each slot fills whole cache lines and ends with a sequence word. The receiver waits on the slot itself and gets message
+    /// Each slot ends with a sequence word: slots of whole cache lines, or of 16 or 32 bytes. The receiver waits on the slot itself and gets message
     /// and signal in one transfer: the lowest latency, and neither side slows the other when one is faster.
     Sequenced,
     /// Messages lie side by side, and one tail word says how far they are published. The most messages a cache line: for
@@ -37,6 +37,10 @@ impl Layout {
     fn stride(self, payload: usize, stamped: bool) -> usize {
         let tail = if stamped { 2 * WORD } else { WORD };
         match self {
+            // Small slots share a line, and none lies across two: a whole line for eight bytes would cost its transfer.
+            Self::Sequenced if payload + tail <= LINE / 2 => {
+                (payload + tail).next_power_of_two().max(2 * WORD)
+            }
             Self::Sequenced => (payload + tail).next_multiple_of(LINE),
             Self::Contiguous => payload.next_multiple_of(WORD),
         }
@@ -48,7 +52,7 @@ impl Layout {
 pub struct RingShape {
     /// Slots, a power of two in `1..=CAPACITY_MAX`.
     pub capacity: u64,
-    /// Bytes from slot to slot, a multiple of 8; of 64 in the sequenced layout.
+    /// Bytes from slot to slot, a multiple of 8; 16, 32 or a multiple of 64 in the sequenced layout.
     pub stride: usize,
     /// Bytes of a payload.
     pub payload: usize,

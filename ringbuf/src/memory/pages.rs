@@ -1,8 +1,11 @@
 //! The pages of a span: mapped where huge ones fit, made huge, locked, and asked about.
 //!
-//! The kernel maps a huge page of a file as one only where the address and the offset agree modulo its size. A long span
-//! therefore lies at a multiple of [`HUGE_PAGE`] inside of a reservation of addresses that is that much longer; the
+//! A mapped span lies inside of a reservation of addresses that nobody may access: at least a page before it and one behind
+//! it. What strays beyond a region, by our mistake or by what a peer wrote, faults instead of reading a neighbour. The
 //! reservation, with what lies in it, is unmapped as one.
+//!
+//! The kernel maps a huge page of a file as one only where the address and the offset agree modulo its size. A long span
+//! therefore lies at a multiple of [`HUGE_PAGE`], and its reservation is that much longer.
 //!
 //! Nothing here changes a byte: huge pages hold what the small ones held. What is had is never a promise: it is read back from the kernel.
 
@@ -12,28 +15,12 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::ptr::NonNull;
 
-use memmap2::{MmapOptions, MmapRaw};
 use rustix::mm::{MapFlags, ProtFlags};
 
 use super::{Access, Memory, Owner};
 
 /// Bytes of a huge page, with pages of 4 KiB. Shorter spans have none.
 pub const HUGE_PAGE: usize = 2 << 20;
-
-/// Maps anywhere.
-pub(super) fn map(file: &File, len: usize, access: Access) -> io::Result<(NonNull<u8>, MmapRaw)> {
-    let mut options = MmapOptions::new();
-    options.len(len).populate();
-    let map = match access {
-        Access::ReadOnly => options.map_raw_read_only(file)?,
-        Access::ReadWrite => options.map_raw(file)?,
-    };
-    Ok((start_of(&map), map))
-}
-
-fn start_of(map: &MmapRaw) -> NonNull<u8> {
-    NonNull::new(map.as_mut_ptr()).expect("mmap never maps page zero")
-}
 
 /// Addresses of ours, with what was mapped there; unmapped as one. Not accessible: so they are neither counted nor filled as
 /// memory (`vm.overcommit_memory=2`, `mlockall`), and a stray store next to a region faults.
@@ -63,20 +50,21 @@ impl Drop for Reserved {
     }
 }
 
-/// Maps at a multiple of [`HUGE_PAGE`].
-pub(super) fn map_aligned(
-    file: &File,
-    len: usize,
-    access: Access,
-) -> io::Result<(NonNull<u8>, Reserved)> {
+/// Maps between two guards, from [`HUGE_PAGE`] bytes on at a multiple of that.
+pub(super) fn map(file: &File, len: usize, access: Access) -> io::Result<(NonNull<u8>, Reserved)> {
+    let guard = rustix::param::page_size();
+    let align = if len < HUGE_PAGE { guard } else { HUGE_PAGE };
     let reserved_len = len
-        .checked_add(HUGE_PAGE)
+        .checked_next_multiple_of(guard)
+        .and_then(|len| len.checked_add(align + guard))
         .ok_or(io::ErrorKind::OutOfMemory)?;
     let reserved = Reserved::new(reserved_len)?;
     let start = reserved.start;
     let address = start.as_ptr().addr();
-    // SAFETY: the distance is below HUGE_PAGE, by which the reservation is longer than `len`.
-    let base = unsafe { start.add(address.next_multiple_of(HUGE_PAGE) - address) };
+    let distance = (address + guard).next_multiple_of(align) - address;
+    // SAFETY: `address` lies on a page, so the distance is at most `align`, by which, and by a guard, the reservation is longer
+    // than `len`.
+    let base = unsafe { start.add(distance) };
     let protection = match access {
         Access::ReadOnly => ProtFlags::READ,
         Access::ReadWrite => ProtFlags::READ | ProtFlags::WRITE,

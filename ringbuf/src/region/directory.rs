@@ -42,10 +42,12 @@ pub enum SectionKind {
     Command = 7,
     /// Latency histograms.
     Latency = 8,
+    /// Numbers of links that have something, towards one partition.
+    Hints = 9,
 }
 
 impl SectionKind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Pulse,
         Self::Doorbells,
         Self::Actor,
@@ -54,6 +56,7 @@ impl SectionKind {
         Self::Credit,
         Self::Command,
         Self::Latency,
+        Self::Hints,
     ];
 
     /// The kind with that number, if there is one.
@@ -74,6 +77,7 @@ impl fmt::Display for SectionKind {
             Self::Credit => "credit",
             Self::Command => "command",
             Self::Latency => "latency",
+            Self::Hints => "hints",
         })
     }
 }

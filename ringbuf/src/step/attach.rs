@@ -3,10 +3,12 @@
 //! Ends are attached in the order in which the topology declares them: an end's index is its place in the commit record.
 
 use std::cell::Cell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
 use crate::latency::{BUCKETS, Latencies};
-use crate::layout::{CELLS_MAX, RingShape, actor_words, cell_buffer_words};
+use crate::layout::{CELLS_MAX, RingShape, SCANNED_LINKS_MAX, actor_words, cell_buffer_words};
 use crate::memory::{Access, RangeError, Words};
 use crate::message::Message;
 use crate::region::{LAYOUT_VERSION, OpenError, Region, SectionEntry, SectionKind};
@@ -18,7 +20,11 @@ use crate::step::cell::{AnyCell, CellState, Durable};
 use crate::step::claims::Claimed;
 use crate::step::core::{CellPort, StepCore};
 use crate::step::delta::Delta;
+use crate::step::fan_in::{Hinted, Receivers};
 use crate::step::gate::Gate;
+use crate::step::hints::{
+    HintReader, Hinting, Hints, links_between, section_of as section_of_hints,
+};
 use crate::step::mistake;
 use crate::step::ports::{InPort, OutPort, Receiver, Sender};
 use crate::step::record::Records;
@@ -217,6 +223,16 @@ pub struct Attach<'a, const MISTAKE: u8 = { mistake::NONE }> {
     actor: String,
     trusts: bool,
     core: StepCore<MISTAKE>,
+    /// By the owner of the receiving region: the hints to it, and the numbers of the links.
+    hinted: HashMap<String, Option<(Rc<Hints>, Numbers)>>,
+}
+
+/// The numbers of the links between two partitions.
+type Numbers = HashMap<String, u32>;
+
+fn numbers(sender: &Region, receiver: &Region) -> Numbers {
+    let links = links_between(sender, receiver).map(str::to_owned);
+    links.zip(0..).collect()
 }
 
 impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
@@ -250,6 +266,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             own,
             actor: actor.to_owned(),
             trusts: true,
+            hinted: HashMap::new(),
             core: StepCore {
                 records,
                 control,
@@ -258,6 +275,8 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 delta: Delta::new(inputs, outputs),
                 owing: Vec::with_capacity(inputs),
                 failed: None,
+                hints: Vec::new(),
+                hint_readers: Vec::new(),
                 inputs: Vec::new(),
                 outputs: Vec::new(),
                 cells: Vec::new(),
@@ -290,26 +309,23 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         receiver: &Region,
     ) -> Result<Sender<T>, AttachError> {
         let ring = ring_of::<T>(self.own, receiver, link)?;
-        self.add_output(link, receiver.owner(), ring)
-            .map(Sender::new)
+        self.add_output(link, receiver, ring).map(Sender::new)
     }
 
     fn add_output(
         &mut self,
         link: &str,
-        peer: &str,
+        receiver: &Region,
         ring: MappedRing,
     ) -> Result<Rc<OutPort>, AttachError> {
         let index = self.core.outputs.len();
         assert!(index < self.core.records.outputs(), "an output too many");
         let claimed = claim(self.own, SectionKind::Ring, link)?;
         self.core.claims.push(claimed);
-        let sent = self
-            .core
-            .records
-            .out_to(self.core.control.active, index)
-            .load(Ordering::Relaxed);
         let capacity = crate::slots::Storage::capacity(&ring);
+        let (records, active) = (&self.core.records, self.core.control.active);
+        let sent = records.sent(active, index, (link, capacity));
+        let sent = sent.map_err(|problem| self.corrupt(problem))?;
         let fault = ring.sender_fault().map(|(_, found)| found);
         let mut outlet = Outlet::new(ring, sent, sent.saturating_sub(capacity));
         if !self.trusts {
@@ -317,14 +333,99 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         }
         let port = Rc::new(OutPort {
             name: link.to_owned(),
-            peer: peer.to_owned(),
+            peer: receiver.owner().to_owned(),
             outlet,
             held: Cell::new(false),
             gate: Rc::clone(&self.core.gate),
             index,
+            hinting: self.hinting(link, receiver)?,
         });
         self.core.outputs.push(Rc::clone(&port));
         Ok(port)
+    }
+
+    /// How `link` is hinted at, if it is.
+    fn hinting(&mut self, link: &str, receiver: &Region) -> Result<Option<Hinting>, AttachError> {
+        if !self.hinted.contains_key(receiver.owner()) {
+            let hinted = match section_of_hints(self.own, receiver) {
+                Some(section) => {
+                    let hints = in_range(self.own, section, Hints::new(self.own, section))?;
+                    let hints = Rc::new(hints);
+                    self.core.hints.push(Rc::clone(&hints));
+                    Some((hints, numbers(self.own, receiver)))
+                }
+                None => None,
+            };
+            self.hinted.insert(receiver.owner().to_owned(), hinted);
+        }
+        let hinted = self.hinted.get(receiver.owner()).and_then(Option::as_ref);
+        Ok(hinted.and_then(|(hints, numbers)| {
+            Some(Hinting {
+                hints: Rc::clone(hints),
+                number: *numbers.get(link)?,
+            })
+        }))
+    }
+
+    /// The next incoming ends as one: each link with the region that it is sent in.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError`] if a section is missing, too small, or of another schema.
+    ///
+    /// # Panics
+    ///
+    /// If they are more than [`new`](Self::new) was told.
+    pub fn receivers<T: Message>(
+        &mut self,
+        links: &[(&str, &Region)],
+    ) -> Result<Receivers<T>, AttachError> {
+        let mut ports = Vec::with_capacity(links.len());
+        let mut hinted: HashMap<&str, Option<(Hinted, Numbers)>> = HashMap::new();
+        let mut scanned = Vec::new();
+        for (place, &(link, sender)) in (0..).zip(links) {
+            ports.push(self.receiver(link, sender)?);
+            let peer = match hinted.entry(sender.owner()) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(self.hinted_by(sender, links.len())?),
+            };
+            let number = peer
+                .as_ref()
+                .and_then(|(_, numbers)| numbers.get(link).copied());
+            match (peer, number) {
+                (Some((hinted, _)), Some(number)) => hinted.links[number as usize] = place,
+                _ => scanned.push(place),
+            }
+        }
+        let hinted = hinted.into_values().flatten().map(|(hinted, _)| hinted);
+        let gate = Rc::clone(&self.core.gate);
+        Ok(Receivers::new(ports, gate, hinted.collect(), scanned))
+    }
+
+    /// The hints of `sender`, if it makes any and there are enough links that they are worth reading.
+    fn hinted_by(
+        &mut self,
+        sender: &Region,
+        links: usize,
+    ) -> Result<Option<(Hinted, Numbers)>, AttachError> {
+        let section = section_of_hints(sender, self.own).filter(|_| links > SCANNED_LINKS_MAX);
+        let Some(section) = section else {
+            return Ok(None);
+        };
+        let reader = in_range(sender, section, HintReader::new(sender, section))?;
+        let reader = Rc::new(reader);
+        self.core.hint_readers.push(Rc::clone(&reader));
+        let numbers = numbers(sender, self.own);
+        Ok(Some((Hinted::new(reader, numbers.len()), numbers)))
+    }
+
+    fn corrupt(&self, problem: String) -> AttachError {
+        AttachError::Section {
+            region: self.own.owner().to_owned(),
+            kind: SectionKind::Actor,
+            name: self.actor.clone(),
+            problem,
+        }
     }
 
     /// The next incoming end: `link`, sent in the region `sender`.
@@ -356,11 +457,9 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         assert!(index < self.core.records.inputs(), "an input too many");
         let claimed = claim(self.own, SectionKind::Credit, link)?;
         self.core.claims.push(claimed);
-        let received = self
-            .core
-            .records
-            .in_position(self.core.control.active, index)
-            .load(Ordering::Relaxed);
+        let (records, active) = (&self.core.records, self.core.control.active);
+        let received = records.received(active, index, link);
+        let received = received.map_err(|problem| self.corrupt(problem))?;
         let latencies = match self.own.section(SectionKind::Latency, link) {
             Ok(entry) => {
                 let words = Words::new(self.own.memory(), entry.offset, BUCKETS);
@@ -483,7 +582,7 @@ pub fn recover(
     }
     for end in outputs {
         let ring = ring_between(own, end.peer, end.link, end.payload)?;
-        attach.add_output(end.link, end.peer.owner(), ring)?;
+        attach.add_output(end.link, end.peer, ring)?;
     }
     Ok(attach.finish().is_done())
 }
@@ -497,6 +596,10 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
                 let from = self.records.out_from(active, index).load(Ordering::Relaxed);
                 port.outlet.publish_range(from, port.outlet.published());
             }
+        }
+        // The life before may have been killed before it hinted at what it had published.
+        for hints in &self.hints {
+            hints.overflow();
         }
         for port in &self.inputs {
             port.inlet.give_back();

@@ -8,6 +8,7 @@ use crate::step::cell::{AnyCell, Buffer};
 use crate::step::claims::Claimed;
 use crate::step::delta::Delta;
 use crate::step::gate::Gate;
+use crate::step::hints::{HintReader, Hints};
 use crate::step::mistake;
 use crate::step::ports::{InPort, OutPort};
 use crate::step::record::{Control, Records};
@@ -80,6 +81,16 @@ pub enum StepError {
     },
 }
 
+/// What a look at the used ports and cells of a step has found.
+struct Found {
+    /// Nothing forbids a commit.
+    sound: bool,
+    /// There is something to commit.
+    touched: bool,
+    /// A receiver met the step's limit.
+    limited: bool,
+}
+
 /// A cell and where its buffers lie.
 pub(crate) struct CellPort {
     pub(crate) cell: Rc<dyn AnyCell>,
@@ -112,6 +123,10 @@ pub struct StepCore<const MISTAKE: u8 = { mistake::NONE }> {
     pub(crate) owing: Vec<u32>,
     /// Why no step of this incarnation can be ended any more.
     pub(crate) failed: Option<StepError>,
+    /// Those that its outputs write, each once.
+    pub(crate) hints: Vec<Rc<Hints>>,
+    /// Those that its inputs read.
+    pub(crate) hint_readers: Vec<Rc<HintReader>>,
     /// What no other core of this process may attach while this one lives.
     pub(crate) claims: Vec<Claimed>,
 }
@@ -159,27 +174,51 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     pub fn finish(&mut self, verdict: Verdict) -> Result<Outcome, StepError> {
         self.gate.shut();
         let refused = self.gate.refused();
-        self.check(refused)?;
+        let found = self.survey();
+        if !found.sound || refused.is_some() || self.failed.is_some() {
+            self.check(refused)?;
+        }
         let commit = match verdict {
             // A refused claim aborts the step whatever it returned: a part of its work is missing.
             Verdict::Done => refused.is_none(),
-            Verdict::Keep => refused.is_none() && self.is_touched(),
+            Verdict::Keep => refused.is_none() && found.touched,
             Verdict::Abort => false,
         };
-        let limited = self.used_inputs().any(|port| port.inlet.was_limited());
         let visible = if commit {
             self.commit(verdict == Verdict::Done)
         } else {
             self.abort();
-            self.settle()
+            let visible = self.settle();
+            self.shut();
+            visible
         };
-        self.shut();
         Ok(Outcome {
             committed: commit,
             visible,
             refused,
-            limited,
+            limited: found.limited,
         })
+    }
+
+    /// Looks once at everything that the step has used.
+    #[inline]
+    fn survey(&self) -> Found {
+        let dirty = self.gate.dirty.get();
+        let mut found = Found {
+            sound: bits_of(dirty).all(|index| !self.cells[index].cell.is_borrowed()),
+            touched: dirty != 0,
+            limited: false,
+        };
+        for port in self.used_inputs() {
+            found.sound &= port.inlet.fault().is_none();
+            found.touched |= port.inlet.has_moved();
+            found.limited |= port.inlet.was_limited();
+        }
+        for port in self.used_outputs() {
+            found.sound &= port.outlet.fault().is_none() && !port.held.get();
+            found.touched |= port.outlet.has_moved();
+        }
+        found
     }
 
     /// Runs a step that counts in no way: it sees what a step would see, and nothing that it sends, receives or changes, no
@@ -224,16 +263,10 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         }
     }
 
-    #[inline]
-    fn is_touched(&self) -> bool {
-        self.gate.dirty.get() != 0
-            || self.used_inputs().any(|port| port.inlet.has_moved())
-            || self.used_outputs().any(|port| port.outlet.has_moved())
-    }
-
     /// What forbids a commit whatever the author says. It stays: a peer's word that was impossible once, or a slot that
     /// somebody may still write to, makes no later step sound.
-    #[inline]
+    #[cold]
+    #[inline(never)]
     fn check(&mut self, refused: Option<usize>) -> Result<(), StepError> {
         let met = match &self.failed {
             Some(error) => Err(error.clone()),
@@ -242,8 +275,6 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         met.map_err(|error| self.fail(error))
     }
 
-    #[cold]
-    #[inline(never)]
     fn fail(&mut self, error: StepError) -> StepError {
         self.abort();
         self.shut();
@@ -251,7 +282,6 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         error
     }
 
-    #[inline]
     fn check_used(&self, refused: Option<usize>) -> Result<(), StepError> {
         for port in self.used_inputs() {
             if let Some(found) = port.inlet.fault() {
@@ -333,17 +363,20 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     /// Gives back what inputs owe that did not move in this step; whether any did.
     #[inline]
     fn settle(&mut self) -> bool {
-        let inputs = &self.inputs;
         let mut visible = false;
-        self.owing.retain(|&place| {
-            let port = &inputs[place as usize];
-            let moved = port.inlet.has_moved();
-            if !moved {
+        let mut stay = 0;
+        for read in 0..self.owing.len() {
+            let place = self.owing[read];
+            let port = &self.inputs[place as usize];
+            if port.inlet.has_moved() {
+                self.owing[stay] = place;
+                stay += 1;
+            } else {
                 visible |= port.inlet.settle(false);
                 port.owes.set(false);
             }
-            moved
-        });
+        }
+        self.owing.truncate(stay);
         visible
     }
 
@@ -418,6 +451,10 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         records
             .done(record)
             .store(u64::from(done), Ordering::Relaxed);
+        if self.delta.few {
+            self.fill_whole(record);
+            return;
+        }
         self.note_moved(record);
         if self.delta.take_whole() && MISTAKE != mistake::INACTIVE_TRUSTED {
             self.fill_whole(record);
@@ -456,7 +493,7 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         }
     }
 
-    #[cold]
+    #[inline]
     fn fill_whole(&self, record: usize) {
         if MISTAKE != mistake::TWO_WORD_COMMIT {
             for (index, port) in self.inputs.iter().enumerate() {
@@ -488,11 +525,13 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         });
     }
 
-    /// What follows a commit: messages, closes, credit.
+    /// What follows a commit: messages, closes, credit. The used ports are shut on the way.
     #[inline]
     fn show(&mut self, done: bool) -> bool {
         let mut visible = self.publish();
-        visible |= self.settle();
+        if !self.owing.is_empty() {
+            visible |= self.settle();
+        }
         let Self {
             gate,
             inputs,
@@ -501,16 +540,16 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         } = self;
         for index in gate.inputs.iter() {
             let port = &inputs[index];
-            if !port.inlet.has_moved() {
-                continue;
+            if port.inlet.has_moved() {
+                port.inlet.commit();
+                visible |= port.inlet.settle(true);
+                if !port.owes.get() && port.inlet.owes() {
+                    port.owes.set(true);
+                    // Within the capacity: a port is there once.
+                    owing.push(index as u32);
+                }
             }
-            port.inlet.commit();
-            visible |= port.inlet.settle(true);
-            if !port.owes.get() && port.inlet.owes() {
-                port.owes.set(true);
-                // Within the capacity: a port is there once.
-                owing.push(index as u32);
-            }
+            port.inlet.shut();
         }
         if done {
             self.close();
@@ -522,8 +561,13 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     fn publish(&self) -> bool {
         let mut visible = false;
         for port in self.used_outputs() {
-            visible |= port.outlet.has_moved();
+            let moved = port.outlet.has_moved();
+            visible |= moved;
             port.outlet.publish();
+            if moved && let Some(hinting) = &port.hinting {
+                hinting.push();
+            }
+            port.outlet.shut();
         }
         visible
     }
@@ -540,6 +584,10 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         for port in &self.outputs {
             port.outlet.close();
         }
+        // Every link has news for its receiver.
+        for hints in &self.hints {
+            hints.overflow();
+        }
         for port in &self.inputs {
             port.inlet.close();
         }
@@ -552,7 +600,8 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         match refused {
             Some(index) => self.outputs[index].outlet.has_news(),
             None => {
-                self.inputs.iter().any(|port| port.has_news())
+                self.hint_readers.iter().any(|hints| hints.has_unseen())
+                    || self.inputs.iter().any(|port| port.has_news())
                     || self.used_outputs().any(|port| port.outlet.has_room_again())
             }
         }

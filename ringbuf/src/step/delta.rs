@@ -5,13 +5,19 @@
 //! commit after that has to write once more: a range that was published is replaced by an empty one.
 //!
 //! An incarnation knows the active record alone; what lies in the other may be torn. So its first commit writes all of it,
-//! and the second all of the one that was active, whose ranges nobody remembers.
+//! and the second all of the one that was active, whose ranges nobody remembers. An actor with few ports has all of them
+//! written by each commit: that is less work than to keep account.
+
+/// Ports up to which a commit writes all of them.
+const FEW: usize = 3;
 
 /// A record that a commit may fill in part.
 #[derive(Debug)]
 pub(crate) struct Delta {
+    /// The actor has few ports.
+    pub(crate) few: bool,
     /// Commits of this incarnation that have yet to fill a record from end to end.
-    pub(crate) whole: u8,
+    whole: u8,
     pub(crate) inputs: Stale,
     pub(crate) outputs: Stale,
 }
@@ -19,6 +25,7 @@ pub(crate) struct Delta {
 impl Delta {
     pub(crate) fn new(inputs: usize, outputs: usize) -> Self {
         Self {
+            few: inputs + outputs <= FEW,
             whole: 2,
             inputs: Stale::new(inputs),
             outputs: Stale::new(outputs),
@@ -65,14 +72,17 @@ impl Stale {
     /// Writes the stale ports of `record`; those for which `write` returns true stay stale.
     #[inline]
     pub(crate) fn settle(&mut self, record: usize, mut write: impl FnMut(usize) -> bool) {
-        let Self { places, marks } = self;
-        places[record].retain(|&place| {
-            let port = place as usize;
-            let stays = write(port);
-            if !stays {
-                marks[port] &= !(1 << record);
+        let places = &mut self.places[record];
+        let mut stay = 0;
+        for read in 0..places.len() {
+            let place = places[read];
+            if write(place as usize) {
+                places[stay] = place;
+                stay += 1;
+            } else {
+                self.marks[place as usize] &= !(1 << record);
             }
-            stays
-        });
+        }
+        places.truncate(stay);
     }
 }

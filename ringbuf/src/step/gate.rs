@@ -11,6 +11,8 @@ use std::cell::Cell;
 pub(crate) struct Gate {
     open: Cell<bool>,
     rehearses: Cell<bool>,
+    /// Counts the steps of this incarnation, so that a port can tell that it is in another one.
+    step: Cell<u64>,
     /// Messages that each receiver may take in this step.
     most: Cell<u64>,
     refused: Cell<Option<usize>>,
@@ -26,6 +28,7 @@ impl Gate {
         Self {
             open: Cell::new(false),
             rehearses: Cell::new(false),
+            step: Cell::new(0),
             most: Cell::new(0),
             refused: Cell::new(None),
             dirty: Cell::new(0),
@@ -41,6 +44,7 @@ impl Gate {
         self.inputs.clear();
         self.outputs.clear();
         self.most.set(most);
+        self.step.set(self.step.get() + 1);
         self.open.set(true);
     }
 
@@ -53,6 +57,11 @@ impl Gate {
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         self.open.get()
+    }
+
+    #[inline]
+    pub(crate) fn step(&self) -> u64 {
+        self.step.get()
     }
 
     #[inline]

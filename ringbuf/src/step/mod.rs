@@ -30,7 +30,9 @@ mod cell;
 mod claims;
 mod core;
 mod delta;
+mod fan_in;
 mod gate;
+mod hints;
 mod host;
 #[doc(hidden)]
 pub mod mistake;
@@ -44,6 +46,7 @@ mod watch;
 pub use self::attach::{Attach, AttachError, End, recover};
 pub use self::cell::Durable;
 pub use self::core::{Outcome, StepCore, StepError, Verdict};
+pub use self::fan_in::Receivers;
 pub use self::host::{HostReceiver, HostSender, SendError};
 pub use self::observe::{ObserveError, Progress, latencies, link_fault, progress, read_cell};
 pub use self::ports::{LinkFault, Receiver, Refused, Sender};

@@ -23,6 +23,7 @@ use crate::ring::slot::Slot;
 use crate::slots::{MappedRing, Storage};
 use crate::step::core::StepError;
 use crate::step::gate::Gate;
+use crate::step::hints::Hinting;
 use crate::word::Ordering;
 
 /// A link refused to take a message. Returned from a step with `?`, it aborts the step.
@@ -66,6 +67,8 @@ pub(crate) struct OutPort {
     pub(crate) gate: Rc<Gate>,
     /// Its place among the actor's outputs.
     pub(crate) index: usize,
+    /// Where the receiving partition has many links.
+    pub(crate) hinting: Option<Hinting>,
 }
 
 impl OutPort {
@@ -615,6 +618,12 @@ impl<T: Message> Receiver<T> {
     /// Whether a look at the shared words finds something to receive, in a step or not.
     pub(crate) fn is_ready(&self) -> bool {
         self.port.inlet.is_ready()
+    }
+
+    /// Whether this step has received anything.
+    #[inline]
+    pub(crate) fn has_moved(&self) -> bool {
+        self.port.inlet.has_moved()
     }
 
     /// Messages received on this link, this step's included: the position of the next one.

@@ -28,6 +28,9 @@ impl Control {
     }
 }
 
+/// A position that no link reaches in a lifetime: sums with a capacity stay in a word below it.
+const POSITION_MAX: u64 = 1 << 62;
+
 /// Control word and both records of an actor section, over mapped words or modelled ones.
 #[derive(Clone, Debug)]
 pub(crate) struct Records<R = Words> {
@@ -105,6 +108,38 @@ impl<R: Run> Records<R> {
             record,
             record_word::POSITIONS + self.inputs + 2 * output + 1,
         )
+    }
+
+    /// How far the output has come, or what can't be about it: recovery publishes a record's range again, which has to have an
+    /// end.
+    pub(crate) fn sent(
+        &self,
+        record: usize,
+        output: usize,
+        (link, capacity): (&str, u64),
+    ) -> Result<u64, String> {
+        let from = self.out_from(record, output).load(Ordering::Relaxed);
+        let to = self.out_to(record, output).load(Ordering::Relaxed);
+        let possible = to.checked_sub(from).is_some_and(|sent| sent <= capacity);
+        if possible && to <= POSITION_MAX {
+            Ok(to)
+        } else {
+            Err(format!(
+                "by its record one step sent messages {from} to {to} of `{link}`, which holds {capacity}"
+            ))
+        }
+    }
+
+    /// How far the input has come, or what can't be about it.
+    pub(crate) fn received(&self, record: usize, input: usize, link: &str) -> Result<u64, String> {
+        let received = self.in_position(record, input).load(Ordering::Relaxed);
+        if received <= POSITION_MAX {
+            Ok(received)
+        } else {
+            Err(format!(
+                "by its record {received} messages of `{link}` were received, more than can have been sent"
+            ))
+        }
     }
 
     pub(crate) fn inputs(&self) -> usize {

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use crate::Result;
 use crate::cell::{Cell, Metric, Mode, Sample};
-use crate::ours::Sequenced;
+use crate::ours::{Contiguous, Sequenced};
 use crate::peers::crossbeam::Crossbeam;
 use crate::peers::disruptor::Disruptor;
 use crate::peers::iceoryx2::Iceoryx2;
@@ -35,6 +35,7 @@ pub(crate) enum Which {
     /// The limit of streaming whole lines.
     RawLine,
     Sequenced,
+    Contiguous,
     Link,
     Rtrb,
     Crossbeam,
@@ -55,6 +56,7 @@ impl Which {
             Self::Raw => "raw",
             Self::RawLine => "raw-line",
             Self::Sequenced => "airssys-sequenced",
+            Self::Contiguous => "airssys-contiguous",
             Self::Link => "airssys-link",
             Self::Rtrb => "rtrb",
             Self::Crossbeam => "crossbeam-queue",
@@ -78,7 +80,7 @@ impl Which {
 
     /// Our bare rings and links.
     pub(crate) fn is_ours(self) -> bool {
-        matches!(self, Self::Sequenced | Self::Link)
+        matches!(self, Self::Sequenced | Self::Contiguous | Self::Link)
     }
 
     /// Whether it can connect two processes, by functions that this can call.
@@ -108,7 +110,7 @@ impl Which {
         }
         match self {
             Self::Raw => batch == 1,
-            Self::RawLine => metric == Metric::Stream,
+            Self::RawLine => metric != Metric::Rtt,
             _ => batch == 1 || self.has_batches(),
         }
     }
@@ -177,15 +179,15 @@ fn between_threads(cell: &Cell) -> Result<Sample> {
     by_subject!(
         cell,
         [threads::measure],
-        [Sequenced Shaq Iceoryx2 Ringfire Rtrb Crossbeam Ringbuf Nexus Disruptor StdMpsc]
+        [Sequenced Contiguous Shaq Iceoryx2 Ringfire Rtrb Crossbeam Ringbuf Nexus Disruptor StdMpsc]
     )
 }
 
 fn near_side(cell: &Cell) -> Result<Sample> {
-    by_subject!(cell, [processes::near], [Sequenced Shaq Iceoryx2 Ringfire])
+    by_subject!(cell, [processes::near], [Sequenced Contiguous Shaq Iceoryx2 Ringfire])
 }
 
 /// What the other process of a measurement does.
 pub(crate) fn far_side(cell: &Cell) -> Result<()> {
-    by_subject!(cell, [processes::far], [Sequenced Shaq Iceoryx2 Ringfire])
+    by_subject!(cell, [processes::far], [Sequenced Contiguous Shaq Iceoryx2 Ringfire])
 }

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | 0, 1 | near, far | the stage that it has come to |
 //! | 2 | sender | messages sent, before the one that says stop |
+//! | 2 | the slower side | what its work takes alone |
 //! | 3 | either | not zero: give up |
 
 use std::fs::File;
@@ -18,6 +19,7 @@ use crate::wait::Wait;
 
 const PAIR_WORDS: usize = LINE_PAIR / 8;
 const SENT: usize = 2 * PAIR_WORDS;
+const ALONE: usize = SENT + 1;
 const GIVE_UP: usize = 3 * PAIR_WORDS;
 const BYTES: usize = 4 * LINE_PAIR;
 
@@ -64,6 +66,15 @@ impl Control {
 
     pub(crate) fn sent(&self) -> u64 {
         self.0.at(SENT).load(Ordering::Acquire)
+    }
+
+    /// Told by the slower side before both begin.
+    pub(crate) fn tell_alone(&self, ns: f64) {
+        self.0.at(ALONE).store(ns.to_bits(), Ordering::Release);
+    }
+
+    pub(crate) fn alone_ns(&self) -> f64 {
+        f64::from_bits(self.0.at(ALONE).load(Ordering::Acquire))
     }
 
     /// Ends the other side's waits.

@@ -126,17 +126,16 @@ impl Figures {
             .map(|((_, which), series)| (*which, series))
     }
 
-    /// Adds a round of a question: each subject's sample, and how long the slower side's work takes alone.
+    /// Adds a round of a question: each subject's sample.
     pub(crate) fn add(
         &mut self,
         clock: &Clock,
         question: Question,
         samples: Vec<(Which, Sample)>,
-        alone_ns: f64,
     ) -> Result<()> {
         let mut rounds = Vec::new();
         for (which, sample) in samples {
-            let (round, tail) = summary(clock, question, which, sample, alone_ns)?;
+            let (round, tail) = summary(clock, question, which, sample)?;
             rounds.push((which, round, tail));
         }
         let limit = match question.metric {
@@ -174,20 +173,21 @@ fn summary(
     question: Question,
     which: Which,
     sample: Sample,
-    alone_ns: f64,
 ) -> Result<(Round, Histogram<u64>)> {
-    let (times, streamed) = match sample {
-        Sample::Trips(trips) => (trips, None),
+    let (mut times, streamed, alone_ns) = match sample {
+        Sample::Trips(trips) => (trips, None, f64::NAN),
         Sample::Streamed(streamed) => (
             streamed.one_way,
             Some((streamed.messages, clock.ns(0, streamed.units))),
+            streamed.alone_ns,
         ),
     };
     let mut tail = empty();
-    for units in times {
+    for &units in &times {
         tail.saturating_record(clock.ns(0, units).max(1));
     }
-    let lines = if which.is_raw() {
+    times.sort_unstable();
+    let lines = if which.is_raw() && question.metric == Metric::Stream {
         question.lines()
     } else {
         1.0
@@ -200,13 +200,7 @@ fn summary(
     if streamed.is_none() && tail.is_empty() {
         return Err(format!("{which:?} made no round trip that counts").into());
     }
-    let quantile = |at: f64| {
-        if tail.is_empty() {
-            f64::NAN
-        } else {
-            tail.value_at_quantile(at) as f64
-        }
-    };
+    let quantile = |at| quantile(&times, at) * clock.ns(0, PROBE) as f64 / PROBE as f64;
     let round = Round {
         p50: quantile(0.5),
         p99: quantile(0.99),
@@ -216,4 +210,43 @@ fn summary(
         p99_to_raw: f64::NAN,
     };
     Ok((round, tail))
+}
+
+/// Units whose nanoseconds are asked for the length of one.
+const PROBE: u64 = 1 << 32;
+
+/// A quantile of sorted readings. Where the clock advances by many units at a time, a lot of readings are the same: each stands
+/// for all times up to half the way to its neighbours, evenly. Not a number of none.
+fn quantile(times: &[u64], at: f64) -> f64 {
+    let rank = at * times.len() as f64;
+    let Some(&value) = times.get((rank as usize).min(times.len().saturating_sub(1))) else {
+        return f64::NAN;
+    };
+    let from = times.partition_point(|time| *time < value);
+    let to = times.partition_point(|time| *time <= value);
+    let (before, after) = (from.checked_sub(1).map(|at| times[at]), times.get(to));
+    let middle = |neighbour: u64| f64::midpoint(value as f64, neighbour as f64);
+    let (low, high) = match (before.map(middle), after.copied().map(middle)) {
+        (Some(low), Some(high)) => (low, high),
+        _ => return value as f64,
+    };
+    low + (high - low) * (rank - from as f64) / (to - from) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_lies_between_the_readings_around_it() {
+        // Readings of a clock that advances by ten: the median of evenly spread ones is that of what they stand for.
+        let times = [vec![10; 100], vec![20; 100], vec![30; 100]].concat();
+        assert!((quantile(&times, 0.5) - 20.0).abs() < 1e-9);
+        assert!((quantile(&times, 0.4) - 17.0).abs() < 1e-9);
+        let skewed = [vec![10; 100], vec![20; 190], vec![30; 10]].concat();
+        let median = quantile(&skewed, 0.5);
+        assert!((15.0..20.0).contains(&median), "{median}");
+        assert!(quantile(&[], 0.5).is_nan());
+        assert!((quantile(&[7], 0.99) - 7.0).abs() < 1e-9);
+    }
 }

@@ -12,7 +12,7 @@ use crate::cell::{Metric, Mode};
 use crate::figures::{Figures, Question, Round, Series};
 
 /// Our bare rings.
-const BARE: [Which; 1] = [Which::Sequenced];
+const BARE: [Which; 2] = [Which::Sequenced, Which::Contiguous];
 
 #[derive(Clone, Debug)]
 pub(crate) struct Goal {

@@ -9,12 +9,14 @@ mod outcome;
 use std::path::PathBuf;
 
 use airssys_rt::prelude::*;
+use airssys_rt::ringbuf::Layout;
 use airssys_rt::{LinkIn, LinkOut, TopologyBuilder};
 
 use crate::Result;
 use crate::catalog::by_payload;
 use crate::cell::{Cell, Metric, Mode, Sample};
 use crate::link::actors::{Echo, Ping, Sink, Source};
+use crate::ours::stride;
 use crate::processes;
 use crate::sides::Job;
 
@@ -64,7 +66,7 @@ fn topology<const W: usize>(cell: &Cell) -> std::result::Result<Topology, Topolo
     let directory = cell.directory.file_name().unwrap_or_default();
     let mut plan = Topology::builder(directory.to_string_lossy());
     plan.leftover(Leftover::Discard);
-    let slots = cell.place("out").slots((W * 8 + 8).next_multiple_of(64)) as u64;
+    let slots = cell.place("out").slots(stride(Layout::of(W * 8), W * 8)) as u64;
     let setting = Plan {
         job: cell.job(),
         result: result(cell),
@@ -110,7 +112,7 @@ fn stream<const W: usize>(
     near.actor("sink", into, move |from| Sink::new(sink.clone(), from));
     let mut far = plan.partition("far");
     place(&mut far, cell, 1);
-    far.actor("source", out, move |to| Source::new(setting.job, to));
+    far.actor("source", out, move |to| Source::new(&setting, to));
 }
 
 /// Pinned and spinning, where there are two cores.

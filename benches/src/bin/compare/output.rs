@@ -227,18 +227,19 @@ impl Shown<'_> {
             )?;
             writeln!(text, "|---|---|---|---|---|")?;
             for (which, series) in self.figures.asked(question) {
+                let name = match which {
+                    Which::Raw => "raw, round trip",
+                    other => other.name(question.metric),
+                };
                 writeln!(
                     text,
-                    "| {} | {} | {} | {} | {} |",
-                    if which.is_raw() {
-                        "raw round trip"
-                    } else {
-                        which.name(Metric::Unequal)
-                    },
-                    cell_text(series.median(|round| round.paid), 1),
-                    cell_text(series.median(|round| round.p50), 0),
-                    cell_text(series.median(|round| round.p99), 0),
-                    cell_text(series.median(|round| round.to_raw), 2),
+                    "| {name} {}|",
+                    cells(&[
+                        (series.median(|round| round.paid), 1),
+                        (series.median(|round| round.p50), 0),
+                        (series.median(|round| round.p99), 0),
+                        (series.median(|round| round.to_raw), 2),
+                    ])
                 )?;
             }
         }

@@ -1,6 +1,7 @@
 //! The limit: what two cores can do at all, with nothing but the words themselves.
 //!
-//! - `Bounce`: one side stores a word and the other, which spins on its cache line, answers by a word of the same line.
+//! - `Bounce`: one side stores a word and the other, which spins on its cache line, answers by a word of the same line. After
+//!   some round trips the next line of as many as a ring has takes its place: how far a line is to fetch depends on its address.
 //! - `Stream`: line after line of a ring is stored, each with a word that says that it is there; the receiver says every
 //!   eighth of the ring how far it has come.
 //!
@@ -23,26 +24,39 @@ fn stored(number: u64) -> u64 {
     number.wrapping_add(2)
 }
 
+/// Round trips of one line before the next has its turn.
+const TRIPS: u64 = 256;
+
 /// Ping-pong of one cache line.
 #[derive(Debug)]
 pub(crate) struct Bounce;
 
-/// A word of the line: both channels of a measurement lie in the same.
+/// A word of each line: both channels of a measurement lie in the same lines.
 #[derive(Debug)]
 pub(crate) struct BounceEnd {
     words: Words,
-    index: usize,
-    last: u64,
+    word: usize,
+    mask: u64,
+    /// The next message.
+    at: u64,
 }
 
 impl BounceEnd {
     fn attach(place: &Place) -> Result<Self> {
-        let memory = map(&place.directory.join("line"), LINE_PAIR)?;
+        let lines = place.slots(LINE);
+        let memory = map(&place.directory.join("lines"), lines * LINE)?;
         Ok(Self {
-            words: Words::new(&memory, 0, LINE_WORDS)?,
-            index: usize::from(place.name == "back"),
-            last: 0,
+            words: Words::new(&memory, 0, lines * LINE_WORDS)?,
+            word: usize::from(place.name == "back"),
+            mask: lines as u64 - 1,
+            at: 0,
         })
+    }
+
+    #[inline]
+    fn current(&self) -> &AtomicU64 {
+        let line = (self.at / TRIPS & self.mask) as usize;
+        self.words.at(line * LINE_WORDS + self.word)
     }
 }
 
@@ -50,8 +64,8 @@ impl Tx<1> for BounceEnd {
     #[inline]
     fn try_send(&mut self, write: impl Fn(&mut [u64; 1])) -> bool {
         let [number] = value(write);
-        let word = self.words.at(self.index);
-        word.store(stored(number), Ordering::Release);
+        self.current().store(stored(number), Ordering::Release);
+        self.at += 1;
         true
     }
 }
@@ -59,12 +73,12 @@ impl Tx<1> for BounceEnd {
 impl Rx<1> for BounceEnd {
     #[inline]
     fn try_recv(&mut self, mut see: impl FnMut(&[u64; 1])) -> usize {
-        let found = self.words.at(self.index).load(Ordering::Acquire);
-        if found == self.last {
+        let found = self.current().load(Ordering::Acquire);
+        if found != stored(self.at) && found != stored(STOP) {
             return 0;
         }
-        self.last = found;
-        see(&[found.wrapping_sub(2)]);
+        see(&[found.wrapping_sub(stored(0))]);
+        self.at += 1;
         1
     }
 }

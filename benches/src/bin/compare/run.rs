@@ -1,5 +1,6 @@
 //! The rounds: every question to its subjects in turn, in an order that is another one each round.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::Instant;
 
@@ -11,7 +12,7 @@ use crate::control::Side;
 use crate::cores::pin;
 use crate::figures::{Figures, Question, Slower};
 use crate::scratch::Scratch;
-use crate::sides::{alone_ns, turns};
+use crate::sides::turns;
 use clap::ValueEnum as _;
 
 /// The payload at which unequal sides are measured, in words.
@@ -31,16 +32,16 @@ impl Extent {
     pub(crate) const FULL: Self = Self {
         payloads: &PAYLOADS,
         slower: &Slower::ALL,
-        rounds: 7,
-        lasts_us: 60_000,
+        rounds: 9,
+        lasts_us: 50_000,
     };
 
     /// A look at everything.
     pub(crate) const QUICK: Self = Self {
         payloads: &QUICK_PAYLOADS,
         slower: &[Slower::Sender(67), Slower::Receiver(35)],
-        rounds: 3,
-        lasts_us: 20_000,
+        rounds: 5,
+        lasts_us: 12_000,
     };
 
     fn questions(&self) -> Vec<Question> {
@@ -78,6 +79,7 @@ pub(crate) struct Run<'a> {
     /// Only these subjects, if any are named; the limits always.
     pub(crate) only: Vec<Which>,
     measured: usize,
+    turns: BTreeMap<Slower, u32>,
 }
 
 impl<'a> Run<'a> {
@@ -94,6 +96,7 @@ impl<'a> Run<'a> {
             clock: Clock::new(),
             only,
             measured: 0,
+            turns: BTreeMap::new(),
         }
     }
 
@@ -144,7 +147,7 @@ impl<'a> Run<'a> {
         let mut subjects = self.subjects(question);
         let count = subjects.len();
         subjects.rotate_left((round * count.div_ceil(self.extent.rounds) + number) % count);
-        let (turns, alone) = self.work_alone(question)?;
+        let turns = self.turns(question)?;
         let mut samples = Vec::new();
         for which in subjects {
             let mut cell = Cell {
@@ -174,26 +177,30 @@ impl<'a> Run<'a> {
             let _ = std::fs::remove_dir_all(&cell.directory);
             samples.push((which, sample?));
         }
-        figures.add(&self.clock, question, samples, alone)
+        figures.add(&self.clock, question, samples)
     }
 
-    /// The turns of work that the slower side does, and how long it takes for a message with no ring.
-    fn work_alone(&self, question: Question) -> Result<(u32, f64)> {
+    /// The turns of work that the slower side does for a message: found once, on its core.
+    fn turns(&mut self, question: Question) -> Result<u32> {
         let Some(slower) = question.slower else {
-            return Ok((0, 0.0));
+            return Ok(0);
         };
+        if let Some(&turns) = self.turns.get(&slower) {
+            return Ok(turns);
+        }
         let (clock, cores) = (&self.clock, &self.cores);
         let writes = matches!(slower, Slower::Sender(_));
-        let measured = std::thread::scope(|scope| {
+        let found = std::thread::scope(|scope| {
             let alone = scope.spawn(move || {
                 pin(cores, if writes { Side::Far } else { Side::Near })?;
-                let turns = turns::<UNEQUAL_WORDS>(clock, slower.work_ns().into(), writes);
-                let often = (0..9).map(|_| alone_ns::<UNEQUAL_WORDS>(clock, turns, writes));
-                let often: Vec<f64> = often.collect();
-                Ok((turns, airssys_benches::median(&often)))
+                let target = slower.work_ns().into();
+                Ok(turns::<UNEQUAL_WORDS>(clock, target, writes))
             });
             alone.join().map_err(|_| "work alone panicked")
         });
-        measured?
+        let found: Result<u32> = found?;
+        let found = found?;
+        self.turns.insert(slower, found);
+        Ok(found)
     }
 }

@@ -11,6 +11,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use airssys_benches::median;
+
 use crate::Result;
 use crate::clock::Clock;
 use crate::control::{Control, Guard, Side};
@@ -43,6 +45,8 @@ pub(crate) struct Streamed {
     pub(crate) units: u64,
     /// One-way times in units of the clock, of stamped messages.
     pub(crate) one_way: Vec<u64>,
+    /// What the slower side's own work for a message takes without a ring, where the sides are unequal.
+    pub(crate) alone_ns: f64,
 }
 
 /// A side's own work: a chain of multiplications that nothing can overlap.
@@ -56,8 +60,8 @@ pub(crate) fn work(turns: u32) {
 
 /// Nanoseconds of a side's own work for a message, alone: with its reading of the clock, and with the writing of the message
 /// where it is the sender's.
-pub(crate) fn alone_ns<const W: usize>(clock: &Clock, turns: u32, writes: bool) -> f64 {
-    const MESSAGES: u32 = 20_000;
+fn alone_once_ns<const W: usize>(clock: &Clock, turns: u32, writes: bool) -> f64 {
+    const MESSAGES: u32 = 1000;
     let mut words = [0; W];
     let begin = clock.now();
     for number in 0..MESSAGES {
@@ -70,19 +74,26 @@ pub(crate) fn alone_ns<const W: usize>(clock: &Clock, turns: u32, writes: bool) 
     clock.ns(begin, clock.now()) as f64 / f64::from(MESSAGES)
 }
 
+/// The median of some: by the side that works, on its core, right before its stream.
+pub(crate) fn alone_ns<const W: usize>(clock: &Clock, job: Job) -> f64 {
+    let writes = job.sender_work > 0;
+    let turns = job.sender_work.max(job.receiver_work);
+    let often: [f64; 7] = std::array::from_fn(|_| alone_once_ns::<W>(clock, turns, writes));
+    median(&often)
+}
+
 /// The turns of work that a message is to get so that all that a side does for it takes about `target_ns`.
 pub(crate) fn turns<const W: usize>(clock: &Clock, target_ns: f64, writes: bool) -> u32 {
     const PROBE: u32 = 256;
-    let probe = (0..5).map(|_| {
-        let none = alone_ns::<W>(clock, 0, writes);
-        (
-            none,
-            (alone_ns::<W>(clock, PROBE, writes) - none) / f64::from(PROBE),
-        )
+    let probe = (0..9).map(|_| {
+        let none = alone_once_ns::<W>(clock, 0, writes);
+        let all = alone_once_ns::<W>(clock, PROBE, writes);
+        (none, (all - none) / f64::from(PROBE))
     });
-    let least = |(a, b): (f64, f64), (c, d): (f64, f64)| (a.min(c), b.min(d));
-    let (none, turn) = probe.fold((f64::INFINITY, f64::INFINITY), least);
-    ((target_ns - none) / turn).round().max(0.0) as u32
+    let (none, turn): (Vec<f64>, Vec<f64>) = probe.unzip();
+    ((target_ns - median(&none)) / median(&turn))
+        .round()
+        .max(1.0) as u32
 }
 
 /// Samples that can be recorded without touching new memory.
@@ -187,6 +198,9 @@ pub(crate) fn source<const W: usize, T: Tx<W>>(
     let guard = Guard::new(control);
     let mut tx = tx()?;
     control.meet(Side::Far, 1)?;
+    if job.sender_work > 0 {
+        control.tell_alone(alone_ns::<W>(clock, job));
+    }
     control.meet(Side::Far, 2)?;
     let begin = Instant::now();
     let mut number = 0;
@@ -280,6 +294,9 @@ pub(crate) fn sink<const W: usize, R: Rx<W>>(
     }
     control.meet(Side::Near, 1)?;
     let mut rx = rx()?;
+    if job.receiver_work > 0 {
+        control.tell_alone(alone_ns::<W>(clock, job));
+    }
     control.meet(Side::Near, 2)?;
     let mut check = Check::default();
     let mut see = |check: &mut Check, words: &[u64; W]| {
@@ -305,6 +322,7 @@ pub(crate) fn sink<const W: usize, R: Rx<W>>(
         messages,
         units,
         one_way,
+        alone_ns: control.alone_ns(),
     })
 }
 

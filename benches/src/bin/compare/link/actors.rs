@@ -8,7 +8,7 @@ use airssys_rt::prelude::*;
 use crate::clock::Clock;
 use crate::link::{Plan, outcome};
 use crate::message::{Check, fill};
-use crate::sides::{Job, STRETCH, room_for_samples, see_stamped, stamp, work};
+use crate::sides::{Job, STRETCH, alone_ns, room_for_samples, see_stamped, stamp, work};
 
 type Stepped = std::result::Result<Step, Refused>;
 
@@ -137,10 +137,14 @@ pub(super) struct Source<const W: usize> {
 }
 
 impl<const W: usize> Source<W> {
-    pub(super) fn new(job: Job, to: Sender<[u64; W]>) -> Self {
+    pub(super) fn new(plan: &Plan, to: Sender<[u64; W]>) -> Self {
+        let (job, clock) = (plan.job, Clock::new());
+        if job.sender_work > 0 {
+            outcome::write_alone(&plan.result, alone_ns::<W>(&clock, job));
+        }
         Self {
             job,
-            clock: Clock::new(),
+            clock,
             to,
             begin: Instant::now(),
             looked: 0,
@@ -204,10 +208,14 @@ impl<const W: usize> Sink<W> {
         } else {
             Vec::new()
         };
+        let clock = Clock::new();
+        if plan.job.receiver_work > 0 {
+            outcome::write_alone(&plan.result, alone_ns::<W>(&clock, plan.job));
+        }
         Self {
             job: plan.job,
             result: plan.result,
-            clock: Clock::new(),
+            clock,
             from,
             check: Check::default(),
             one_way,

@@ -1,4 +1,4 @@
-//! The campaign of every instruction, on the step as it is or with a mistake planted in it.
+//! Every point of every life, on the step as it is or with a mistake planted in it.
 
 use crate::actors::{Incarnation, Plan, Sink, Source, Turn};
 use crate::bus::{Bus, Images};
@@ -24,50 +24,56 @@ const ORDERS: [First; 2] = [First::Middle, First::Peers];
 /// The time it takes is that of single-stepping: to kill for real, a life is led anew up to the
 /// instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
+pub(crate) struct Budget {
     /// Instructions of recovery and steps at which a process is really killed, besides those that change memory and those
     /// right before them.
-    pub kill_stride: usize,
+    pub(crate) kill_stride: usize,
     /// Instructions of attaching, tens of thousands that change no memory, at which a process is really killed.
-    pub attach_kill_stride: usize,
+    pub(crate) attach_kill_stride: usize,
     /// Memories that a kill can leave from which a second life, recovery and a step, is killed at each instruction in turn.
-    pub second_life_stride: usize,
+    pub(crate) second_life_stride: usize,
+    /// Where the first of every so many lies: another one reaches other points.
+    pub(crate) offset: usize,
 }
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Instructions after which the memory was judged.
-    pub points: usize,
+    pub(crate) points: usize,
     /// Different memories among those.
-    pub memories: usize,
+    pub(crate) memories: usize,
     /// Processes that were killed for real at an instruction.
-    pub kills: usize,
+    pub(crate) kills: usize,
     /// Instructions of lives that began with what a kill had left.
-    pub second_points: usize,
+    pub(crate) second_points: usize,
     /// Different memories among those.
-    pub second_memories: usize,
+    pub(crate) second_memories: usize,
     /// Judgements in all.
-    pub trials: usize,
+    pub(crate) trials: usize,
 }
 
 /// How a planted mistake fared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Caught {
+pub(crate) struct Caught {
     /// What was done.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
     /// Promises found broken, in judgements and on the way to them.
-    pub violations: usize,
+    pub(crate) violations: usize,
     /// Where the first one was, and what it found.
-    pub first: Option<String>,
+    pub(crate) first: Option<String>,
 }
 
 /// Judges every instruction of every life, as if the middle had been killed after it, and really kills it after many.
+/// `judged` hears of each life that was judged.
 ///
 /// # Errors
 ///
 /// The first [`Failure`], with its place.
-pub fn every_instruction(budget: Budget) -> Result<Tally, Failure> {
+pub(crate) fn every_instruction(
+    budget: Budget,
+    mut judged: impl FnMut(&Tally),
+) -> Result<Tally, Failure> {
     let _pinned = OneCore::pin();
     let mut campaign = Campaign::<{ airssys_ringbuf::step::mistake::NONE }>::default();
     for (index, life) in LIVES.iter().enumerate() {
@@ -76,6 +82,7 @@ pub fn every_instruction(budget: Budget) -> Result<Tally, Failure> {
         let stage = campaign.first_lives(life, from, Err)?;
         let rest = campaign.second_lives(&stage, life, budget);
         let rest = rest.and_then(|()| campaign.real_kills(&stage, life, budget));
+        judged(&campaign.tally);
         rest.map_err(|failure| failure.at(life.name))?;
     }
     Ok(campaign.tally)
@@ -86,7 +93,7 @@ pub fn every_instruction(budget: Budget) -> Result<Tally, Failure> {
 /// # Errors
 ///
 /// [`Failure::Broken`] alone: what is violated is what this is after.
-pub fn catch_mistake<const MISTAKE: u8>() -> Result<Caught, Failure> {
+pub(crate) fn catch_mistake<const MISTAKE: u8>() -> Result<Caught, Failure> {
     let _pinned = OneCore::pin();
     let mut campaign = Campaign::<MISTAKE>::default();
     let mut caught = Caught::default();
@@ -184,7 +191,7 @@ impl<const MISTAKE: u8> Campaign<MISTAKE> {
         let mut watch = stage.watch.clone();
         for (index, killed) in stage.trace.snapshots.iter().enumerate() {
             watch.look(&killed.image)?;
-            if index % budget.second_life_stride.max(1) != 0 {
+            if !(index + budget.offset).is_multiple_of(budget.second_life_stride.max(1)) {
                 continue;
             }
             let first = ORDERS[index % 2];
@@ -270,7 +277,8 @@ fn kill_points(trace: &Trace, budget: Budget) -> Vec<Point> {
             ATTACHING => budget.attach_kill_stride,
             _ => budget.kill_stride,
         };
-        let every = (0..=*instructions).step_by(stride.max(1));
+        let stride = stride.max(1);
+        let every = (budget.offset % stride..=*instructions).step_by(stride);
         points.extend(every.map(|instruction| Point {
             marker,
             instruction,

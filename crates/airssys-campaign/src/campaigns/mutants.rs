@@ -1,50 +1,57 @@
 //! Plants mistakes in the step and demands that the campaign of every instruction catches each of them.
+//!
+//! The trials are the mistakes, the violations those that escaped, and the step without one if it doesn't pass.
 
-#![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, reason = "a campaign says what it did")]
+use std::fmt::Write as _;
 
-use std::process::ExitCode;
-
-use airssys_campaign::{Caught, Failure, catch_mistake};
 use airssys_ringbuf::step::mistake;
 
-fn main() -> ExitCode {
+use super::Campaign;
+use crate::failure::Failure;
+use crate::points::{Caught, catch_mistake};
+use crate::run::{Outcome, Run};
+
+pub(super) const CAMPAIGN: Campaign = Campaign {
+    name: "mutants",
+    question: "would the campaigns notice a mistake in the step?",
+    unit: "mistakes",
+    count: u64::MAX,
+    short: u64::MAX,
+    run,
+};
+
+fn run(run: &Run) -> Result<Outcome, Failure> {
     // A planted mistake may make the step panic; what it says is in the table.
+    let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let mut missed = 0;
-    let sound = row(mistake::NONE, "none");
-    if !matches!(sound, Some(Caught { violations: 0, .. })) {
-        println!("the step without a mistake must pass");
-        missed += 1;
+    let mut report = String::new();
+    let sound = row(&mut report, mistake::NONE, "none")?;
+    if sound.violations > 0 {
+        run.violated("the step without a mistake doesn't pass");
     }
     for (number, name) in mistake::ALL {
-        if row(number, name).is_none_or(|caught| caught.violations == 0) {
-            println!("`{name}` was not caught");
-            missed += 1;
+        if !run.goes_on() {
+            break;
         }
+        if row(&mut report, number, name)?.violations == 0 {
+            run.violated(format_args!("`{name}` was not caught"));
+        }
+        run.tried(1);
     }
-    println!(
-        "{} mistakes planted, {missed} missed, no seed: every point is tried",
-        mistake::ALL.len()
-    );
-    ExitCode::from(u8::from(missed > 0))
+    std::panic::set_hook(hook);
+    Ok(Outcome { report })
 }
 
-fn row(number: u8, name: &str) -> Option<Caught> {
-    match catch(number) {
-        Ok(caught) => {
-            let first = caught.first.as_deref().unwrap_or("-");
-            println!(
-                "{name:<30} {:>6} points {:>4} trials {:>4} violations  first: {first}",
-                caught.tally.points, caught.tally.trials, caught.violations
-            );
-            Some(caught)
-        }
-        Err(failure) => {
-            println!("{name:<30} {failure}");
-            None
-        }
-    }
+fn row(report: &mut String, number: u8, name: &str) -> Result<Caught, Failure> {
+    let caught = catch(number).map_err(|failure| failure.at(name))?;
+    let first = caught.first.as_deref().unwrap_or("-");
+    // Writing to a string can't fail.
+    let _ = writeln!(
+        report,
+        "{name:<30} {:>6} points {:>4} judged {:>4} violations  first: {first}",
+        caught.tally.points, caught.tally.trials, caught.violations
+    );
+    Ok(caught)
 }
 
 fn catch(number: u8) -> Result<Caught, Failure> {

@@ -1,0 +1,125 @@
+//! The curve of a latency over its percentiles, on an axis of nines: each step to the right has a tenth of the values left.
+
+use hdrhistogram::Histogram;
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+/// What a drawing can fail with, where it goes to the backend `B`.
+pub(crate) type Failed<B> = DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>;
+
+/// One line of a plot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Curve<'a> {
+    pub(crate) label: &'a str,
+    pub(crate) histogram: &'a Histogram<u64>,
+    pub(crate) color: RGBColor,
+    pub(crate) dashed: bool,
+}
+
+const NS_PER_US: f64 = 1e3;
+
+/// Points for each halving of the distance to 100 %.
+const POINTS_PER_HALF: u32 = 10;
+
+impl Curve<'_> {
+    /// Nines and microseconds.
+    #[allow(clippy::cast_precision_loss, reason = "points of a drawing")]
+    fn points(&self) -> Vec<(f64, f64)> {
+        let most = (self.histogram.len().max(1) as f64).log10();
+        let points = self.histogram.iter_quantiles(POINTS_PER_HALF);
+        points
+            .map(|point| {
+                let nines = -(1.0 - point.quantile_iterated_to()).log10();
+                let us = point.value_iterated_to() as f64 / NS_PER_US;
+                (nines.min(most), us)
+            })
+            .collect()
+    }
+}
+
+/// Powers of ten around all values.
+pub(crate) fn decades(values: impl IntoIterator<Item = f64>) -> std::ops::Range<f64> {
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for value in values.into_iter().filter(|&value| value > 0.0) {
+        (low, high) = (low.min(value), high.max(value));
+    }
+    if low > high {
+        return 0.1..10.0;
+    }
+    let floor = low.log10().floor();
+    10_f64.powf(floor)..10_f64.powf(high.log10().ceil().max(floor + 1.0))
+}
+
+/// Microseconds in the unit that suits them.
+pub(crate) fn time_label(us: f64) -> String {
+    match us {
+        ..1.0 => format!("{:.0} ns", us * 1e3),
+        1.0..1e3 => format!("{us:.0} us"),
+        1e3..1e6 => format!("{:.0} ms", us / 1e3),
+        _ => format!("{:.0} s", us / 1e6),
+    }
+}
+
+/// How many nines that is, of a number that is none below zero.
+#[allow(clippy::cast_sign_loss, reason = "not below zero")]
+fn whole(nines: f64) -> usize {
+    nines.round() as usize
+}
+
+fn percentile_label(nines: f64) -> String {
+    match nines {
+        ..0.5 => "0%".to_owned(),
+        0.5..1.5 => "90%".to_owned(),
+        1.5..2.5 => "99%".to_owned(),
+        _ => format!("{:.*}%", whole(nines) - 2, 100.0 - 10_f64.powf(2.0 - nines)),
+    }
+}
+
+/// Draws curves into an area of their own.
+pub(crate) fn draw<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    title: &str,
+    curves: &[Curve<'_>],
+) -> Result<(), Failed<B>> {
+    let lines: Vec<_> = curves.iter().map(Curve::points).collect();
+    let all = || lines.iter().flatten();
+    let nines = all().fold(1.0, |most: f64, &(nines, _)| most.max(nines));
+    let mut chart = ChartBuilder::on(area)
+        .caption(title, ("sans-serif", 20))
+        .margin(12)
+        .x_label_area_size(44)
+        .y_label_area_size(72)
+        .build_cartesian_2d(0.0..nines, decades(all().map(|&(_, us)| us)).log_scale())?;
+    chart
+        .configure_mesh()
+        .x_labels(whole(nines) + 1)
+        .x_label_formatter(&|nines| percentile_label(*nines))
+        .x_desc("percentile")
+        .y_label_formatter(&|us| time_label(*us))
+        .y_desc("latency")
+        .label_style(("sans-serif", 14))
+        .axis_desc_style(("sans-serif", 15))
+        .light_line_style(BLACK.mix(0.06))
+        .bold_line_style(BLACK.mix(0.18))
+        .draw()?;
+    for (curve, line) in curves.iter().zip(lines) {
+        let style = curve.color.stroke_width(2);
+        let drawn = if curve.dashed {
+            chart.draw_series(DashedLineSeries::new(line, 6, 4, style))?
+        } else {
+            chart.draw_series(LineSeries::new(line, style))?
+        };
+        let dashed = curve.dashed;
+        drawn.label(curve.label).legend(move |(x, y)| {
+            let stroke = if dashed { x + 10 } else { x + 20 };
+            PathElement::new(vec![(x, y), (stroke, y)], style)
+        });
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE.mix(0.85))
+        .border_style(BLACK.mix(0.3))
+        .label_font(("sans-serif", 14))
+        .draw()
+}
