@@ -127,7 +127,7 @@ fn a_stride_names_its_layout() {
             assert_eq!(found, Some(shape));
         }
     }
-    assert_eq!(RingShape::with_stride(8, 2, false, 16), None);
+    assert_eq!(RingShape::with_stride(8, 2, false, 24), None);
 }
 
 #[test]

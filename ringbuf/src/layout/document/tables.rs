@@ -4,7 +4,8 @@ use super::{Block, table};
 use crate::latency::{BUCKETS, upper_ns};
 use crate::layout::{
     CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, CONTROL_WORDS, Layout, MESSAGE_ALIGN_MAX,
-    MESSAGE_SIZE_MAX, RingShape, command_word, credit_word, pulse_word, record_word, ring_word,
+    MESSAGE_SIZE_MAX, RingShape, command_word, credit_word, hint_word, pulse_word, record_word,
+    ring_word,
 };
 use crate::memory::LINE_PAIR;
 use crate::region::directory::entry_at;
@@ -155,8 +156,15 @@ fn command_words() -> Vec<Word> {
     words! { command_word: ORDER "Release" orders(); }
 }
 
+fn hint_words() -> Vec<Word> {
+    words! { hint_word:
+        COUNT "Release, after the numbers below it" "hints given so far; a new life of the sender jumps ahead by more than the ring holds";
+        NUMBERS "Relaxed, after a Release fence" "the first number: hint n lies n modulo count words behind it";
+    }
+}
+
 /// Every table of places.
-pub(super) fn words() -> [(&'static str, Vec<Word>); 7] {
+pub(super) fn words() -> [(&'static str, Vec<Word>); 8] {
     [
         ("header", header_fields()),
         ("entry", entry_fields()),
@@ -165,6 +173,7 @@ pub(super) fn words() -> [(&'static str, Vec<Word>); 7] {
         ("ring", ring_words()),
         ("credit", credit_words()),
         ("command", command_words()),
+        ("hints", hint_words()),
     ]
 }
 
@@ -206,6 +215,7 @@ fn shape_of(kind: SectionKind) -> [String; 3] {
     let slots = format!("{} + count x stride", ring_word::SLOTS);
     let record = format!("{} + 2 records", 8 * CONTROL_WORDS);
     let rounded = format!("4 x count, rounded up to {LINE_PAIR}");
+    let numbers = format!("{} + 8 x count", 8 * hint_word::NUMBERS);
     match kind {
         SectionKind::Pulse => fixed(layout::pulse_section()),
         SectionKind::Doorbells => said([&rounded, "doorbells", "4"]),
@@ -219,6 +229,7 @@ fn shape_of(kind: SectionKind) -> [String; 3] {
         SectionKind::Credit => fixed(layout::credit_section("")),
         SectionKind::Command => fixed(layout::command_section("")),
         SectionKind::Latency => fixed(layout::latency_section("")),
+        SectionKind::Hints => said([&numbers, "numbers, a power of two", "8"]),
     }
 }
 
@@ -235,6 +246,10 @@ fn owner_of(kind: SectionKind) -> [&'static str; 2] {
         SectionKind::Latency => [
             "the link, if its messages carry the time of their send",
             "the owner, which receives from it",
+        ],
+        SectionKind::Hints => [
+            "the receiving partition, where more links lead than are scanned",
+            "the owner, which sends on some of them",
         ],
     }
 }
@@ -278,7 +293,8 @@ fn limits() -> Block {
 
 fn strides() -> Block {
     let payloads = [
-        1, 8, 48, 49, 56, 57, 64, 112, 113, 120, 121, 128, 248, 256, 1016, 1024, 4096,
+        1, 8, 9, 16, 17, 24, 25, 48, 49, 56, 57, 64, 112, 113, 120, 121, 128, 248, 256, 1016, 1024,
+        4096,
     ];
     let stride = |payload, stamped, layout| {
         let shape = RingShape::with_layout(payload, 8, stamped, layout);
