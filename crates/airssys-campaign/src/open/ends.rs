@@ -35,6 +35,8 @@ pub(crate) fn use_all(own: &Region, seen: &Region) -> Result<(), Failure> {
             SectionKind::Command => drop(CommandView::new(seen, section).map(|view| view.order())),
             SectionKind::Latency => drop(latencies(seen, name)),
             SectionKind::Cell => cells(seen, name),
+            // Read by the receivers that `actor` attaches.
+            SectionKind::Hints => {}
             SectionKind::Ring | SectionKind::Credit => {
                 link::<u64>(own, seen, name);
                 link::<Item>(own, seen, name);
