@@ -334,16 +334,52 @@ fn no_file_is_longer_than_five_hundred_lines() {
     );
 }
 
+/// Pages whose links, and names of tests, lead somewhere.
+const PAGES: [&str; 7] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "SECURITY.md",
+    "docs/memory-layout.md",
+    "docs/memory-safety.md",
+    "docs/stability.md",
+    "examples/python/README.md",
+];
+
+/// A test is named as `file.rs: its_name`; macros may make it.
 #[test]
-fn the_readmes_paths_exist() {
-    for page in ["README.md", "ARCHITECTURE.md"] {
+fn the_tests_that_pages_name_exist() {
+    let mut named = 0;
+    for page in PAGES {
         let text = fs::read_to_string(root().join(page)).unwrap();
+        for quoted in text.split('`').skip(1).step_by(2) {
+            let Some((file, test)) = quoted.split_once(".rs:") else {
+                continue;
+            };
+            let file = format!("{file}.rs");
+            let source = fs::read_to_string(root().join(&file));
+            let source =
+                source.unwrap_or_else(|_| panic!("{page} names {file}, which is not there"));
+            let test = test.trim();
+            let is_there = source.contains(&format!("fn {test}("))
+                || source.contains(&format!("    {test}: "));
+            assert!(is_there, "{page} names `{test}`, which is not in {file}");
+            named += 1;
+        }
+    }
+    assert!(named > 20, "no tests were found in the pages: {named}");
+}
+
+#[test]
+fn the_pages_paths_exist() {
+    for page in PAGES {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        let folder = root().join(page).parent().unwrap().to_owned();
         let links = text
             .split("](")
             .skip(1)
             .map(|rest| rest.split(')').next().unwrap());
         for link in links.filter(|link| !link.contains("://") && !link.starts_with('#')) {
-            let file: PathBuf = root().join(link.split('#').next().unwrap());
+            let file: PathBuf = folder.join(link.split('#').next().unwrap());
             assert!(file.exists(), "{page} links to {link}, which is not there");
         }
     }

@@ -20,7 +20,7 @@ STRINGS_LEN_MAX = 16 << 20
 SECTIONS_MAX = 65_536
 WORD = 8
 
-KINDS = {1: "pulse", 2: "doorbells", 3: "actor", 4: "cell", 5: "ring", 6: "credit", 7: "command", 8: "latency"}
+KINDS = {1: "pulse", 2: "doorbells", 3: "actor", 4: "cell", 5: "ring", 6: "credit", 7: "command", 8: "latency", 9: "hints"}
 
 # Words of a ring section, in words of eight bytes.
 RING_CLOSE, RING_RESERVED, RING_TAIL, RING_WORDS = 0, 16, 32, 48
@@ -259,7 +259,7 @@ class Observer:
         size = self.dtype.itemsize
         tail = 2 * WORD if self.stamped else WORD
         self.contiguous = self.stride == -size % WORD + size
-        sequenced = self.stride % 64 == 0 and self.stride >= size + tail
+        sequenced = self.stride % 16 == 0 and self.stride >= size + tail
         self.slots = self.start + section.len - self.capacity * self.stride
         holds = self.capacity > 0 and self.capacity & (self.capacity - 1) == 0
         if not (holds and (self.contiguous or sequenced) and self.slots >= self.start + RING_WORDS * WORD):

@@ -89,7 +89,17 @@ impl<S: Storage> Inlet<S> {
         self.limited.set(false);
         self.rewind();
         let most = self.committed.get().saturating_add(most);
-        self.limit.set(most.min(self.cut.get()));
+        self.limit.set(most.min(self.cut.get()).min(self.lap_end()));
+    }
+
+    /// Where a step ends that receives all that a sender can have sent meanwhile. One that doesn't wait for credit could
+    /// keep an untrusting end busy for ever.
+    #[inline]
+    fn lap_end(&self) -> u64 {
+        if self.trusts {
+            return u64::MAX;
+        }
+        self.given.get().saturating_add(self.storage.capacity())
     }
 
     /// Refuses receives until the next `open`.
@@ -164,7 +174,7 @@ impl<S: Storage> Inlet<S> {
         if self.shut.get() {
             return Peek::Shut;
         }
-        if self.cursor.get() >= self.cut.get() {
+        if self.cursor.get() >= self.cut.get().min(self.lap_end()) {
             return Peek::Empty;
         }
         self.limited.set(true);

@@ -1,4 +1,4 @@
-//! Making an actor's ports from regions, and recovery.
+//! Making an actor's ports from regions.
 //!
 //! Ends are attached in the order in which the topology declares them: an end's index is its place in the commit record.
 
@@ -8,16 +8,14 @@ use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
 use crate::latency::{BUCKETS, Latencies};
-use crate::layout::{CELLS_MAX, RingShape, SCANNED_LINKS_MAX, actor_words, cell_buffer_words};
-use crate::memory::{Access, RangeError, Words};
+use crate::layout::{CELLS_MAX, SCANNED_LINKS_MAX, actor_words, cell_buffer_words};
+use crate::memory::{Access, Words};
 use crate::message::Message;
-use crate::region::{LAYOUT_VERSION, OpenError, Region, SectionEntry, SectionKind};
+use crate::region::{Region, SectionKind};
 use crate::ring::inlet::Inlet;
 use crate::ring::outlet::Outlet;
-use crate::schema;
 use crate::slots::MappedRing;
 use crate::step::cell::{AnyCell, CellState, Durable};
-use crate::step::claims::Claimed;
 use crate::step::core::{CellPort, StepCore};
 use crate::step::delta::Delta;
 use crate::step::fan_in::{Hinted, Receivers};
@@ -29,191 +27,9 @@ use crate::step::mistake;
 use crate::step::ports::{InPort, OutPort};
 use crate::step::receiver::Receiver;
 use crate::step::record::Records;
+use crate::step::sections::{AttachError, check_schema, claim, in_range, ring_of, section_of};
 use crate::step::sender::Sender;
 use crate::word::Ordering;
-
-/// An actor's ends don't fit what lies in the regions.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AttachError {
-    /// A section is missing.
-    #[error(transparent)]
-    Region(#[from] OpenError),
-    /// A section doesn't hold what its kind needs.
-    #[error(
-        "{kind:?} `{name}` of region `{region}`: {problem}; the region was made by another program: start the bus anew"
-    )]
-    Section {
-        /// The region's owner.
-        region: String,
-        /// What kind of section.
-        kind: SectionKind,
-        /// Its name.
-        name: String,
-        /// What is off.
-        problem: String,
-    },
-    /// The message's type here isn't the one in the region.
-    #[error("link or cell `{name}`: {difference}")]
-    Schema {
-        /// The link, or "actor/cell".
-        name: String,
-        /// Both sides.
-        difference: String,
-    },
-    /// It is attached already in this process: a second set of ports would race with the first.
-    #[error(
-        "{kind:?} `{name}` of region `{region}` is attached already in this process; drop that one first"
-    )]
-    Attached {
-        /// The region's owner.
-        region: String,
-        /// What kind of section.
-        kind: SectionKind,
-        /// Its name.
-        name: String,
-    },
-    /// More cells than a record has bits for.
-    #[error("actor `{0}` has more than 64 durable cells; join some of them into one")]
-    TooManyCells(String),
-    /// The region is of an earlier layout, whose rings can't be read: nothing in them tells an observer which slots may be
-    /// written while it looks.
-    #[error(
-        "region `{region}` has layout version {found}, links are read in version {expected}; run a program of the version \
-         that made the bus"
-    )]
-    LayoutVersion {
-        /// The region's owner.
-        region: String,
-        /// Its version.
-        found: u32,
-        /// This program's.
-        expected: u32,
-    },
-    /// The region is mapped read-only.
-    #[error("region `{0}` is mapped read-only: only its own partition attaches actors to it")]
-    ReadOnly(String),
-}
-
-fn off(region: &Region, entry: &SectionEntry, problem: impl Into<String>) -> AttachError {
-    AttachError::Section {
-        region: region.owner().to_owned(),
-        kind: entry.kind,
-        name: entry.name.clone(),
-        problem: problem.into(),
-    }
-}
-
-fn in_range<T>(
-    region: &Region,
-    entry: &SectionEntry,
-    checked: Result<T, RangeError>,
-) -> Result<T, AttachError> {
-    checked.map_err(|error| off(region, entry, error.to_string()))
-}
-
-/// The section, if it is at least `len` bytes long.
-fn section_of<'a>(
-    region: &'a Region,
-    kind: SectionKind,
-    name: &str,
-    len: usize,
-) -> Result<&'a SectionEntry, AttachError> {
-    let entry = region.section(kind, name)?;
-    if entry.len < len {
-        return Err(off(
-            region,
-            entry,
-            format!("{} bytes long, {len} needed", entry.len),
-        ));
-    }
-    Ok(entry)
-}
-
-/// Takes a section for this process, or says that it is taken.
-fn claim(region: &Region, kind: SectionKind, name: &str) -> Result<Claimed, AttachError> {
-    let claimed = Claimed::new(region, kind, name).map_err(|error| AttachError::Section {
-        region: region.owner().to_owned(),
-        kind,
-        name: name.to_owned(),
-        problem: error.to_string(),
-    })?;
-    claimed.ok_or_else(|| AttachError::Attached {
-        region: region.owner().to_owned(),
-        kind,
-        name: name.to_owned(),
-    })
-}
-
-fn check_schema<T: Message>(entry: &SectionEntry) -> Result<(), AttachError> {
-    match schema::difference(&T::SCHEMA.to_text(), &entry.schema) {
-        None => Ok(()),
-        Some(difference) => Err(AttachError::Schema {
-            name: entry.name.clone(),
-            difference,
-        }),
-    }
-}
-
-/// The ring of `link`, whose slots lie in `sender` and whose credit in `receiver`, checked against `T`.
-pub(super) fn ring_of<T: Message>(
-    sender: &Region,
-    receiver: &Region,
-    link: &str,
-) -> Result<MappedRing, AttachError> {
-    check_schema::<T>(sender.section(SectionKind::Ring, link)?)?;
-    const {
-        assert!(
-            align_of::<T>() <= crate::layout::MESSAGE_ALIGN_MAX,
-            "a message is aligned to at most 64 bytes, the alignment of a slot"
-        );
-    }
-    ring_between(sender, receiver, link, size_of::<T>())
-}
-
-/// The ring of `link` for messages of `payload` bytes, whatever their type.
-fn ring_between(
-    sender: &Region,
-    receiver: &Region,
-    link: &str,
-    payload: usize,
-) -> Result<MappedRing, AttachError> {
-    for region in [sender, receiver] {
-        if region.layout_version() != LAYOUT_VERSION {
-            return Err(AttachError::LayoutVersion {
-                region: region.owner().to_owned(),
-                found: region.layout_version(),
-                expected: LAYOUT_VERSION,
-            });
-        }
-    }
-    let slots = sender.section(SectionKind::Ring, link)?;
-    let stamped = receiver.section(SectionKind::Latency, link).is_ok();
-    let shape = RingShape::with_stride(payload, slots.count, stamped, slots.stride)
-        .filter(|shape| crate::layout::ring_section(link, "", shape).len == slots.len)
-        .ok_or_else(|| {
-            off(
-                sender,
-                slots,
-                format!("{} bytes don't hold {} messages", slots.len, slots.count),
-            )
-        })?;
-    let credit = section_of(
-        receiver,
-        SectionKind::Credit,
-        link,
-        crate::layout::credit_section(link).len,
-    )?;
-    in_range(
-        sender,
-        slots,
-        MappedRing::new(
-            shape,
-            (sender.memory(), slots.offset),
-            (receiver.memory(), credit.offset),
-        ),
-    )
-}
 
 /// Attaches one actor's ports for one incarnation.
 ///
@@ -314,7 +130,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         self.add_output(link, receiver, ring).map(Sender::new)
     }
 
-    fn add_output(
+    pub(super) fn add_output(
         &mut self,
         link: &str,
         receiver: &Region,
@@ -449,7 +265,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             .map(Receiver::new)
     }
 
-    fn add_input(
+    pub(super) fn add_input(
         &mut self,
         link: &str,
         peer: &str,
@@ -549,71 +365,5 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         );
         core.recover();
         core
-    }
-}
-
-/// One end of a link, for [`recover`]: the link, the region at its other end, and the size of its messages.
-#[derive(Clone, Copy, Debug)]
-pub struct End<'a> {
-    /// The link.
-    pub link: &'a str,
-    /// The region of the partition at the other end.
-    pub peer: &'a Region,
-    /// Bytes of a message.
-    pub payload: usize,
-}
-
-/// Does again what follows an actor's last commit, without the actor: nobody's code runs. Returns whether it is done.
-///
-/// Every incarnation begins with this, before it makes its actors; a partition that will not live again gets one that does
-/// nothing else. Idempotent.
-///
-/// # Errors
-///
-/// [`AttachError`] if the regions don't hold what the ends say.
-pub fn recover(
-    own: &Region,
-    actor: &str,
-    inputs: &[End<'_>],
-    outputs: &[End<'_>],
-) -> Result<bool, AttachError> {
-    let mut attach = Attach::<{ mistake::NONE }>::new(own, actor, inputs.len(), outputs.len())?;
-    for end in inputs {
-        let ring = ring_between(end.peer, own, end.link, end.payload)?;
-        attach.add_input(end.link, end.peer.owner(), ring)?;
-    }
-    for end in outputs {
-        let ring = ring_between(own, end.peer, end.link, end.payload)?;
-        attach.add_output(end.link, end.peer, ring)?;
-    }
-    Ok(attach.finish().is_done())
-}
-
-impl<const MISTAKE: u8> StepCore<MISTAKE> {
-    /// Step 5 of the protocol over the active record. Idempotent: a kill in here leaves it to the next incarnation.
-    fn recover(&mut self) {
-        let active = self.control.active;
-        if MISTAKE != mistake::NO_REPUBLISH {
-            for (index, port) in self.outputs.iter().enumerate() {
-                let from = self.records.out_from(active, index).load(Ordering::Relaxed);
-                port.outlet.publish_range(from, port.outlet.published());
-            }
-        }
-        // The life before may have been killed before it hinted at what it had published.
-        for hints in &self.hints {
-            hints.overflow();
-        }
-        for port in &self.inputs {
-            port.inlet.give_back();
-        }
-        if self.done {
-            self.close();
-        }
-        if self.control.steps == 0 && !self.cells.is_empty() {
-            self.gate
-                .dirty
-                .set(u64::MAX >> (CELLS_MAX - self.cells.len()));
-            let _ = self.commit(false);
-        }
     }
 }

@@ -44,10 +44,12 @@ mod outcome;
 mod ports;
 mod receiver;
 mod record;
+mod recovery;
+mod sections;
 mod sender;
 mod watch;
 
-pub use self::attach::{Attach, AttachError, End, recover};
+pub use self::attach::Attach;
 pub use self::cell::Durable;
 pub use self::core::StepCore;
 pub use self::fan_in::Receivers;
@@ -56,6 +58,8 @@ pub use self::observe::{ObserveError, Progress, latencies, link_fault, progress,
 pub use self::outcome::{Outcome, StepError, Verdict};
 pub use self::ports::{LinkFault, Refused};
 pub use self::receiver::Receiver;
+pub use self::recovery::{End, recover};
+pub use self::sections::AttachError;
 pub use self::sender::Sender;
 pub use self::watch::{Observer, Seen};
 pub use crate::ring::bare::TrySendError;

@@ -7,7 +7,7 @@ use crate::message::Message;
 use crate::region::Region;
 use crate::ring::look::{Look, look_at, oldest};
 use crate::slots::MappedRing;
-use crate::step::attach::{AttachError, ring_of};
+use crate::step::sections::{AttachError, ring_of};
 
 /// What an [`Observer`] saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,10 @@ impl<T: Message> Observer<T> {
         reason = "an iterator's `None` would be final"
     )]
     pub fn next(&mut self) -> Option<Seen<T>> {
+        // No link comes so far; only a word that somebody made up leads here.
+        if self.position == u64::MAX {
+            return None;
+        }
         match look_at(&self.ring, self.position) {
             Look::Message(message) => {
                 let position = self.position;

@@ -158,8 +158,8 @@ fn command_words() -> Vec<Word> {
 
 fn hint_words() -> Vec<Word> {
     words! { hint_word:
-        COUNT "Release" "hints written so far, and more to make every reader look at all links";
-        NUMBERS "Relaxed, after a Release fence; before the count" "link numbers, that of hint n in word n modulo the capacity";
+        COUNT "Release, after the numbers below it" "hints given so far; a new life of the sender jumps ahead by more than the ring holds";
+        NUMBERS "Relaxed, after a Release fence" "the first number: hint n lies n modulo count words behind it";
     }
 }
 
@@ -215,6 +215,7 @@ fn shape_of(kind: SectionKind) -> [String; 3] {
     let slots = format!("{} + count x stride", ring_word::SLOTS);
     let record = format!("{} + 2 records", 8 * CONTROL_WORDS);
     let rounded = format!("4 x count, rounded up to {LINE_PAIR}");
+    let numbers = format!("{} + 8 x count", 8 * hint_word::NUMBERS);
     match kind {
         SectionKind::Pulse => fixed(layout::pulse_section()),
         SectionKind::Doorbells => said([&rounded, "doorbells", "4"]),
@@ -228,11 +229,7 @@ fn shape_of(kind: SectionKind) -> [String; 3] {
         SectionKind::Credit => fixed(layout::credit_section("")),
         SectionKind::Command => fixed(layout::command_section("")),
         SectionKind::Latency => fixed(layout::latency_section("")),
-        SectionKind::Hints => said([
-            &format!("{} + count x stride", 8 * hint_word::NUMBERS),
-            "the capacity, a power of two",
-            "8",
-        ]),
+        SectionKind::Hints => said([&numbers, "numbers, a power of two", "8"]),
     }
 }
 
@@ -250,7 +247,10 @@ fn owner_of(kind: SectionKind) -> [&'static str; 2] {
             "the link, if its messages carry the time of their send",
             "the owner, which receives from it",
         ],
-        SectionKind::Hints => ["the receiving partition", "the owner, which sends to it"],
+        SectionKind::Hints => [
+            "the receiving partition, where more links lead than are scanned",
+            "the owner, which sends on some of them",
+        ],
     }
 }
 
@@ -293,7 +293,8 @@ fn limits() -> Block {
 
 fn strides() -> Block {
     let payloads = [
-        1, 8, 48, 49, 56, 57, 64, 112, 113, 120, 121, 128, 248, 256, 1016, 1024, 4096,
+        1, 8, 9, 16, 17, 24, 25, 48, 49, 56, 57, 64, 112, 113, 120, 121, 128, 248, 256, 1016, 1024,
+        4096,
     ];
     let stride = |payload, stamped, layout| {
         let shape = RingShape::with_layout(payload, 8, stamped, layout);

@@ -5,10 +5,11 @@ use std::fmt;
 use super::alone::{Alone, Ended};
 use crate::message::Message;
 use crate::region::Region;
-use crate::step::attach::{Attach, AttachError};
+use crate::step::attach::Attach;
 use crate::step::outcome::StepError;
 use crate::step::ports::LinkFault;
 use crate::step::receiver::Receiver;
+use crate::step::sections::AttachError;
 
 /// The receiving end of a link, held by the launching program. Each call commits by itself.
 ///

@@ -7,9 +7,10 @@ use super::alone::{Alone, Ended};
 use crate::message::Message;
 use crate::region::Region;
 use crate::ring::bare::TrySendError;
-use crate::step::attach::{Attach, AttachError};
+use crate::step::attach::Attach;
 use crate::step::outcome::StepError;
 use crate::step::ports::{LinkFault, Refused};
+use crate::step::sections::AttachError;
 use crate::step::sender::Sender;
 
 /// The sending end of a link, held by the launching program. Each call commits by itself.

@@ -1,0 +1,75 @@
+//! Recovery: what follows the last commit, done again.
+
+use crate::layout::CELLS_MAX;
+use crate::region::Region;
+use crate::step::attach::Attach;
+use crate::step::core::StepCore;
+use crate::step::mistake;
+use crate::step::sections::{AttachError, ring_between};
+use crate::word::Ordering;
+
+/// One end of a link, for [`recover`]: the link, the region at its other end, and the size of its messages.
+#[derive(Clone, Copy, Debug)]
+pub struct End<'a> {
+    /// The link.
+    pub link: &'a str,
+    /// The region of the partition at the other end.
+    pub peer: &'a Region,
+    /// Bytes of a message.
+    pub payload: usize,
+}
+
+/// Does again what follows an actor's last commit, without the actor: nobody's code runs. Returns whether it is done.
+///
+/// Every incarnation begins with this, before it makes its actors; a partition that will not live again gets one that does
+/// nothing else. Idempotent.
+///
+/// # Errors
+///
+/// [`AttachError`] if the regions don't hold what the ends say.
+pub fn recover(
+    own: &Region,
+    actor: &str,
+    inputs: &[End<'_>],
+    outputs: &[End<'_>],
+) -> Result<bool, AttachError> {
+    let mut attach = Attach::<{ mistake::NONE }>::new(own, actor, inputs.len(), outputs.len())?;
+    for end in inputs {
+        let ring = ring_between(end.peer, own, end.link, end.payload)?;
+        attach.add_input(end.link, end.peer.owner(), ring)?;
+    }
+    for end in outputs {
+        let ring = ring_between(own, end.peer, end.link, end.payload)?;
+        attach.add_output(end.link, end.peer, ring)?;
+    }
+    Ok(attach.finish().is_done())
+}
+
+impl<const MISTAKE: u8> StepCore<MISTAKE> {
+    /// Step 5 of the protocol over the active record. Idempotent: a kill in here leaves it to the next incarnation.
+    pub(super) fn recover(&mut self) {
+        let active = self.control.active;
+        if MISTAKE != mistake::NO_REPUBLISH {
+            for (index, port) in self.outputs.iter().enumerate() {
+                let from = self.records.out_from(active, index).load(Ordering::Relaxed);
+                port.outlet.publish_range(from, port.outlet.published());
+            }
+        }
+        // The life before may have been killed before it hinted at what it had published.
+        for hints in &self.hints {
+            hints.overflow();
+        }
+        for port in &self.inputs {
+            port.inlet.give_back();
+        }
+        if self.done {
+            self.close();
+        }
+        if self.control.steps == 0 && !self.cells.is_empty() {
+            self.gate
+                .dirty
+                .set(u64::MAX >> (CELLS_MAX - self.cells.len()));
+            let _ = self.commit(false);
+        }
+    }
+}
