@@ -152,9 +152,10 @@ impl Spot {
         )
     }
 
-    /// The sequence word of the first slot of a ring of slots of 64 bytes.
+    /// The sequence word of the first slot of a sequenced ring: its last word.
     fn first_sequence(owner: &Side, link: &str) -> Self {
-        Self::of(owner, SectionKind::Ring, link, (384 + 56) / 8)
+        let stride = owner.own.section(SectionKind::Ring, link).unwrap().stride as usize;
+        Self::of(owner, SectionKind::Ring, link, (384 + stride) / 8 - 1)
     }
 
     fn get(&self) -> u64 {
