@@ -123,6 +123,14 @@ impl Series {
         }
     }
 
+    /// Whether this machine can run it at all.
+    pub(crate) fn check(&self) -> Result<()> {
+        if let Some(launch) = self.launch {
+            self.topology()?.check(launch)?;
+        }
+        Ok(())
+    }
+
     /// In a process of this series': runs it and never returns.
     pub(crate) fn enter(&self) -> Result<()> {
         if self.launch == Some(Launch::Processes) {
