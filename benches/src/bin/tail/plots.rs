@@ -100,6 +100,7 @@ fn draw_over_time<'a>(
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 20))
         .margin(12)
+        .margin_right(36)
         .x_label_area_size(44)
         .y_label_area_size(72)
         .build_cartesian_2d(0.0..last_s, (longest.start / 10.0..longest.end).log_scale())?;

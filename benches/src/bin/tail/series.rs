@@ -87,7 +87,9 @@ impl Series {
             schedule,
             placement: Placement::new(kind.partitions(), cores),
         };
-        let mut all = vec![series(Kind::Floor, None)];
+        let mut floor = series(Kind::Floor, None);
+        floor.placement.cores = floor.placement.distinct(); // a thread on each
+        let mut all = vec![floor];
         for kind in [Kind::OneWay, Kind::RoundTrip, Kind::TickToTrade] {
             all.push(series(kind, Some(Launch::Threads)));
             all.push(series(kind, Some(Launch::Processes)));
