@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     /// Draws the latency over its percentiles into this SVG file
     #[arg(long, value_name = "FILE")]
     pub(crate) plot: Option<PathBuf>,
-    /// Writes the latencies as HdrHistogram's text into this file
+    /// Writes the latencies as text of `HdrHistogram` into this file
     #[arg(long, value_name = "FILE")]
     pub(crate) hgrm: Option<PathBuf>,
 }

@@ -87,6 +87,7 @@ pub(crate) fn draw<B: DrawingBackend>(
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 20))
         .margin(12)
+        .margin_right(36)
         .x_label_area_size(44)
         .y_label_area_size(72)
         .build_cartesian_2d(0.0..nines, decades(all().map(|&(_, us)| us)).log_scale())?;

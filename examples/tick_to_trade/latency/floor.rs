@@ -4,6 +4,7 @@
 //! message that is due it takes down how late it saw that. No pipeline on this machine can do better than this at any
 //! percentile: interrupts, other programs and a hypervisor take the core away from whoever runs there.
 
+use std::sync::{Barrier, OnceLock};
 use std::thread;
 
 use airssys_rt::monotonic_ns;
@@ -14,10 +15,17 @@ use crate::pipeline::times::Times;
 
 /// A time for each message of the schedule and each core.
 pub(crate) fn measure(cores: &[usize], schedule: Schedule) -> Result<Vec<Times>, String> {
+    let (ready, began_ns) = (Barrier::new(cores.len()), OnceLock::new());
     thread::scope(|scope| {
         let threads: Vec<_> = cores
             .iter()
-            .map(|&core| (core, scope.spawn(move || keep(core, schedule))))
+            .map(|&core| {
+                let began_ns = || {
+                    ready.wait();
+                    *began_ns.get_or_init(monotonic_ns)
+                };
+                (core, scope.spawn(move || keep(core, schedule, began_ns)))
+            })
             .collect();
         let mut together = Vec::new();
         for (core, thread) in threads {
@@ -28,17 +36,15 @@ pub(crate) fn measure(cores: &[usize], schedule: Schedule) -> Result<Vec<Times>,
     })
 }
 
-fn keep(core: usize, schedule: Schedule) -> Option<Vec<Times>> {
-    if !core_affinity::set_for_current(CoreId { id: core }) {
-        return None;
-    }
+fn keep(core: usize, schedule: Schedule, begin: impl Fn() -> u64) -> Option<Vec<Times>> {
+    let pinned = core_affinity::set_for_current(CoreId { id: core });
     let unknown = Times {
         due_ns: 1,
         sent_ns: 1,
         done_ns: 1,
     };
     let mut times = vec![unknown; schedule.count() as usize];
-    let began_ns = monotonic_ns();
+    let began_ns = begin(); // pinned or not: the others wait for it
     for (number, times) in (0..).zip(&mut times) {
         let due_ns = schedule.due_ns(began_ns, number);
         let mut now_ns = monotonic_ns();
@@ -53,5 +59,5 @@ fn keep(core: usize, schedule: Schedule) -> Option<Vec<Times>> {
         };
     }
     times.retain(|times| schedule.counts(began_ns, times.due_ns));
-    Some(times)
+    pinned.then_some(times)
 }

@@ -50,11 +50,12 @@ impl Logbook {
         self.kept.push(times);
     }
 
-    /// Sends as much of what is still here as there is room for; done when nothing is.
+    /// Sends as much of what is still here as there is room for; done when all of it was received.
     pub(crate) fn hand_over(&mut self) -> Result<Step, Refused> {
         let left = self.kept.get(self.out.sent() as usize..);
         let Some(left @ [_, ..]) = left else {
-            return Ok(Step::Done);
+            let received = self.out.room() == self.out.capacity();
+            return Ok(if received { Step::Done } else { Step::Idle });
         };
         let some = left.len().min(self.out.room().max(1));
         self.out.send_slice(&left[..some])?;

@@ -85,3 +85,72 @@ fn write_log(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use airssys_benches::tail::Figures;
+    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+
+    use super::*;
+    use crate::pipeline::times::Times;
+    use crate::run::Outcome;
+    use crate::series::Series;
+
+    #[test]
+    fn the_log_has_every_second_of_every_series_under_its_tag() {
+        let lasts = Duration::from_secs(2);
+        let series = Series::all_of(10, Duration::ZERO, lasts, &[0, 1]);
+        let times = (0..20).map(|number| {
+            let due_ns = series[0].schedule.due_ns(5, number);
+            Times {
+                due_ns,
+                sent_ns: due_ns,
+                done_ns: due_ns + 1_000,
+            }
+        });
+        let outcome = Outcome {
+            times: times.collect(),
+            restarts: 0,
+        };
+        let measured: Vec<Measured> = series[..2]
+            .iter()
+            .map(|one| Measured::new(one, Duration::from_secs(3), &outcome))
+            .collect();
+        let report = Report {
+            command: "tail".to_owned(),
+            environment: serde_json::Map::new(),
+            load_before: String::new(),
+            clock_ns: Figures::new(),
+            warm_up_s: 0,
+            seconds: 2,
+            interval_ms: 100,
+            series: measured.iter().map(Measured::figures).collect(),
+        };
+        let mut log = Vec::new();
+        write_log(&mut log, &report, &measured, SystemTime::UNIX_EPOCH).unwrap();
+        let entries = IntervalLogIterator::new(&log).filter_map(|entry| match entry.unwrap() {
+            LogEntry::Interval(one) => Some((
+                one.tag()?.as_str().to_owned(),
+                one.start_timestamp().as_secs(),
+            )),
+            LogEntry::StartTime(_) | LogEntry::BaseTime(_) => None,
+        });
+        let told = [
+            ("floor-10", 3),
+            ("floor-10", 4),
+            ("one-way-threads-10", 3),
+            ("one-way-threads-10", 4),
+        ];
+        assert_eq!(
+            entries.collect::<Vec<_>>(),
+            told.map(|(tag, second)| (tag.to_owned(), second))
+        );
+        let text = text::render(&report).unwrap();
+        assert!(
+            text.contains("| one-way-threads | 0 1 | response | 11 | 20 | 1.00 | 1.00 | - |"),
+            "{text}"
+        );
+    }
+}

@@ -135,13 +135,23 @@ fn command() -> String {
     }
 }
 
-fn main() -> Result<ExitCode> {
+fn main() -> ExitCode {
+    measure().unwrap_or_else(|error| {
+        eprintln!("tail: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn measure() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let all = arguments.series();
     for series in &all {
         series.enter()?; // in a partition's process: runs it and never returns
     }
 
+    for series in &all {
+        series.check()?; // before anything takes its time
+    }
     let directory = match &arguments.out {
         Some(directory) => directory.clone(),
         None => report_directory()?,

@@ -94,16 +94,19 @@ fn draw_over_time<'a>(
 ) -> std::result::Result<(), Failed<SVGBackend<'a>>> {
     let lines: Vec<_> = of_panel.iter().map(|one| one.longest()).collect();
     let all = || lines.iter().flatten();
+    let longest = decades(all().map(|&(_, us)| us)); // and a decade for the legend
     let last_s = all().fold(0.1, |last: f64, &(at_s, _)| last.max(at_s));
+    let decimals = usize::from(last_s < 9.0);
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 20))
         .margin(12)
+        .margin_right(36)
         .x_label_area_size(44)
         .y_label_area_size(72)
-        .build_cartesian_2d(0.0..last_s, decades(all().map(|&(_, us)| us)).log_scale())?;
+        .build_cartesian_2d(0.0..last_s, (longest.start / 10.0..longest.end).log_scale())?;
     chart
         .configure_mesh()
-        .x_label_formatter(&|at_s| format!("{at_s:.0}"))
+        .x_label_formatter(&|at_s| format!("{at_s:.decimals$}"))
         .x_desc("seconds")
         .y_label_formatter(&|us| time_label(*us))
         .y_desc("longest response of 100 ms")
@@ -121,7 +124,7 @@ fn draw_over_time<'a>(
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
+        .position(SeriesLabelPosition::LowerRight)
         .background_style(WHITE.mix(0.85))
         .border_style(BLACK.mix(0.3))
         .label_font(("sans-serif", 14))

@@ -87,7 +87,9 @@ impl Series {
             schedule,
             placement: Placement::new(kind.partitions(), cores),
         };
-        let mut all = vec![series(Kind::Floor, None)];
+        let mut floor = series(Kind::Floor, None);
+        floor.placement.cores = floor.placement.distinct(); // a thread on each
+        let mut all = vec![floor];
         for kind in [Kind::OneWay, Kind::RoundTrip, Kind::TickToTrade] {
             all.push(series(kind, Some(Launch::Threads)));
             all.push(series(kind, Some(Launch::Processes)));
@@ -121,6 +123,14 @@ impl Series {
             Kind::RoundTrip => link::round_trip(&name, schedule, placement),
             Kind::OneWay | Kind::Floor => link::one_way(&name, schedule, placement),
         }
+    }
+
+    /// Whether this machine can run it at all.
+    pub(crate) fn check(&self) -> Result<()> {
+        if let Some(launch) = self.launch {
+            self.topology()?.check(launch)?;
+        }
+        Ok(())
     }
 
     /// In a process of this series': runs it and never returns.
