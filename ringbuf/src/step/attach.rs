@@ -4,11 +4,10 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
 use crate::latency::{BUCKETS, Latencies};
-use crate::layout::{CELLS_MAX, RingShape, SCANNED_LINKS_MAX, actor_words, cell_buffer_words};
+use crate::layout::{CELLS_MAX, RingShape, actor_words, cell_buffer_words};
 use crate::memory::{Access, RangeError, Words};
 use crate::message::Message;
 use crate::region::{OpenError, Region, SectionEntry, SectionKind};
@@ -20,11 +19,8 @@ use crate::step::cell::{AnyCell, CellState, Durable};
 use crate::step::claims::Claimed;
 use crate::step::core::{CellPort, StepCore};
 use crate::step::delta::Delta;
-use crate::step::fan_in::{Hinted, Receivers};
 use crate::step::gate::Gate;
-use crate::step::hints::{
-    HintReader, Hinting, Hints, links_between, section_of as section_of_hints,
-};
+use crate::step::hinted::HintsTo;
 use crate::step::mistake;
 use crate::step::ports::{InPort, OutPort, Receiver, Sender};
 use crate::step::record::Records;
@@ -88,7 +84,7 @@ fn off(region: &Region, entry: &SectionEntry, problem: impl Into<String>) -> Att
     }
 }
 
-fn in_range<T>(
+pub(super) fn in_range<T>(
     region: &Region,
     entry: &SectionEntry,
     checked: Result<T, RangeError>,
@@ -196,19 +192,11 @@ fn ring_between(
 /// exist at a time: the next is attached after the last was reaped or joined.
 #[derive(Debug)]
 pub struct Attach<'a, const MISTAKE: u8 = { mistake::NONE }> {
-    own: &'a Region,
+    pub(super) own: &'a Region,
     actor: String,
-    core: StepCore<MISTAKE>,
-    /// By the owner of the receiving region: the hints to it, and the numbers of the links.
-    hinted: HashMap<String, Option<(Rc<Hints>, Numbers)>>,
-}
-
-/// The numbers of the links between two partitions.
-type Numbers = HashMap<String, u32>;
-
-fn numbers(sender: &Region, receiver: &Region) -> Numbers {
-    let links = links_between(sender, receiver).map(str::to_owned);
-    links.zip(0..).collect()
+    pub(super) core: StepCore<MISTAKE>,
+    /// By the owner of the receiving region.
+    pub(super) hinted: HashMap<String, Option<HintsTo>>,
 }
 
 impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
@@ -304,81 +292,6 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         });
         self.core.outputs.push(Rc::clone(&port));
         Ok(port)
-    }
-
-    /// How `link` is hinted at, if it is.
-    fn hinting(&mut self, link: &str, receiver: &Region) -> Result<Option<Hinting>, AttachError> {
-        if !self.hinted.contains_key(receiver.owner()) {
-            let hinted = match section_of_hints(self.own, receiver) {
-                Some(section) => {
-                    let hints = in_range(self.own, section, Hints::new(self.own, section))?;
-                    let hints = Rc::new(hints);
-                    self.core.hints.push(Rc::clone(&hints));
-                    Some((hints, numbers(self.own, receiver)))
-                }
-                None => None,
-            };
-            self.hinted.insert(receiver.owner().to_owned(), hinted);
-        }
-        let hinted = self.hinted.get(receiver.owner()).and_then(Option::as_ref);
-        Ok(hinted.and_then(|(hints, numbers)| {
-            Some(Hinting {
-                hints: Rc::clone(hints),
-                number: *numbers.get(link)?,
-            })
-        }))
-    }
-
-    /// The next incoming ends as one: each link with the region that it is sent in.
-    ///
-    /// # Errors
-    ///
-    /// [`AttachError`] if a section is missing, too small, or of another schema.
-    ///
-    /// # Panics
-    ///
-    /// If they are more than [`new`](Self::new) was told.
-    pub fn receivers<T: Message>(
-        &mut self,
-        links: &[(&str, &Region)],
-    ) -> Result<Receivers<T>, AttachError> {
-        let mut ports = Vec::with_capacity(links.len());
-        let mut hinted: HashMap<&str, Option<(Hinted, Numbers)>> = HashMap::new();
-        let mut scanned = Vec::new();
-        for (place, &(link, sender)) in (0..).zip(links) {
-            ports.push(self.receiver(link, sender)?);
-            let peer = match hinted.entry(sender.owner()) {
-                Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => entry.insert(self.hinted_by(sender, links.len())?),
-            };
-            let number = peer
-                .as_ref()
-                .and_then(|(_, numbers)| numbers.get(link).copied());
-            match (peer, number) {
-                (Some((hinted, _)), Some(number)) => hinted.links[number as usize] = place,
-                _ => scanned.push(place),
-            }
-        }
-        let hinted = hinted.into_values().flatten().map(|(hinted, _)| hinted);
-        let gate = Rc::clone(&self.core.gate);
-        Ok(Receivers::new(ports, gate, hinted.collect(), scanned))
-    }
-
-    /// The hints of `sender`, if it makes any and there are enough links that they are worth reading.
-    fn hinted_by(
-        &mut self,
-        sender: &Region,
-        links: usize,
-    ) -> Result<Option<(Hinted, Numbers)>, AttachError> {
-        let section = section_of_hints(sender, self.own).filter(|_| links > SCANNED_LINKS_MAX);
-        let Some(section) = section else {
-            return Ok(None);
-        };
-        let reader = in_range(sender, section, HintReader::new(sender, section))?;
-        let reader = Rc::new(reader);
-        self.core.hint_readers.push(Rc::clone(&reader));
-        let numbers = numbers(sender, self.own);
-        Ok(Some((Hinted::new(reader, numbers.len()), numbers)))
     }
 
     /// The next incoming end: `link`, sent in the region `sender`.

@@ -31,8 +31,10 @@ mod claims;
 mod commit;
 mod core;
 mod delta;
+mod enter;
 mod fan_in;
 mod gate;
+mod hinted;
 mod hints;
 mod host;
 #[doc(hidden)]

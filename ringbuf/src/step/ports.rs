@@ -14,10 +14,11 @@ use crate::clock::monotonic_ns;
 use crate::latency::Latencies;
 use crate::message::Message;
 use crate::ring::bare::TrySendError;
-use crate::ring::inlet::{Inlet, Peek};
+use crate::ring::inlet::Inlet;
 use crate::ring::outlet::{Outlet, Refusal};
 use crate::ring::slot::Slot;
 use crate::slots::{MappedRing, Storage};
+use crate::step::enter::used_outside;
 use crate::step::gate::Gate;
 use crate::step::hints::Hinting;
 use crate::step::outcome::StepError;
@@ -48,29 +49,6 @@ pub(crate) struct OutPort {
 }
 
 impl OutPort {
-    /// The next free position, if there is room; opens the port where this step hasn't used it yet.
-    #[inline]
-    fn claim(&self) -> Result<u64, Refusal> {
-        match self.outlet.claim() {
-            Err(Refusal::Shut) => self.enter_and_claim(),
-            claimed => claimed,
-        }
-    }
-
-    #[inline(never)]
-    fn enter_and_claim(&self) -> Result<u64, Refusal> {
-        self.enter();
-        self.outlet.claim()
-    }
-
-    /// Opens the port for this step. Without a step it stays shut.
-    fn enter(&self) {
-        if self.gate.is_open() && self.outlet.is_shut() {
-            self.outlet.open();
-            self.gate.outputs.enter(self.index);
-        }
-    }
-
     pub(crate) fn capacity(&self) -> u64 {
         self.outlet.storage.capacity()
     }
@@ -91,15 +69,15 @@ pub(crate) struct InPort {
     pub(crate) name: String,
     pub(crate) inlet: Inlet<MappedRing>,
     pub(crate) latencies: Option<Latencies>,
-    gate: Rc<Gate>,
+    pub(super) gate: Rc<Gate>,
     /// Its place among the actor's inputs.
-    index: usize,
+    pub(super) index: usize,
     /// A step or a look has seen the link's close.
-    close_seen: Cell<bool>,
+    pub(super) close_seen: Cell<bool>,
     /// Among those that owe credit.
     pub(crate) owes: Cell<bool>,
     /// Below this every message has been seen by a look.
-    looked_to: Cell<u64>,
+    pub(super) looked_to: Cell<u64>,
 }
 
 impl InPort {
@@ -121,61 +99,12 @@ impl InPort {
         }
     }
 
-    /// Whether the sender has ended and everything it sent lies behind. A step that is told so has seen it.
-    #[inline]
-    fn is_closed(&self) -> bool {
-        let closed = self.inlet.is_closed();
-        if closed && self.gate.is_open() {
-            self.close_seen.set(true);
-        }
-        closed
-    }
-
-    /// Whether something came that no look has seen yet: after a look that finds something there is a step. A message that
-    /// the author left where it is, waiting for another link's, is none, nor is a close that the author doesn't ask for: else
-    /// the partition would never park.
-    pub(crate) fn has_news(&self) -> bool {
-        let from = self.looked_to.get().max(self.inlet.cursor());
-        let to = self.inlet.ready_from(from);
-        self.looked_to.set(to);
-        let closed = !self.close_seen.get() && self.inlet.is_closed();
-        if closed {
-            self.close_seen.set(true);
-            self.gate.note_close();
-        }
-        to > from || closed
-    }
-
     pub(crate) fn impossible(&self, found: u64) -> StepError {
         StepError::ImpossiblePosition {
             link: self.name.clone(),
             found,
             known: self.inlet.cursor(),
             capacity: self.inlet.storage.capacity(),
-        }
-    }
-
-    /// The position of the next message, if this step may have it.
-    #[inline]
-    fn next(&self) -> Option<u64> {
-        match self.inlet.peek() {
-            Peek::Ready(position) => Some(position),
-            Peek::Shut => self.enter_and_next(),
-            Peek::Empty | Peek::Limited | Peek::Fault(_) => None,
-        }
-    }
-
-    /// Opens the port, which this step hasn't used yet.
-    #[inline(never)]
-    fn enter_and_next(&self) -> Option<u64> {
-        if !self.gate.is_open() {
-            used_outside(&self.name);
-        }
-        self.inlet.open(self.gate.most());
-        self.gate.inputs.enter(self.index);
-        match self.inlet.peek() {
-            Peek::Ready(position) => Some(position),
-            Peek::Shut | Peek::Empty | Peek::Limited | Peek::Fault(_) => None,
         }
     }
 
@@ -189,11 +118,6 @@ impl InPort {
             latencies.record(monotonic_ns().saturating_sub(sent));
         }
     }
-}
-
-#[cold]
-fn used_outside(link: &str) -> ! {
-    panic!("link `{link}`: a port was used outside of a step: only a step can commit what it does")
 }
 
 /// The sending end of a link, held by an actor.
