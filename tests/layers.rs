@@ -352,17 +352,17 @@ fn the_tests_that_pages_name_exist() {
     for page in PAGES {
         let text = fs::read_to_string(root().join(page)).unwrap();
         for quoted in text.split('`').skip(1).step_by(2) {
-            let Some((file, test)) = quoted.split_once(".rs:") else {
+            let Some((file, name)) = quoted.split_once(".rs:") else {
                 continue;
             };
             let file = format!("{file}.rs");
             let source = fs::read_to_string(root().join(&file));
             let source =
                 source.unwrap_or_else(|_| panic!("{page} names {file}, which is not there"));
-            let test = test.trim();
-            let is_there = source.contains(&format!("fn {test}("))
-                || source.contains(&format!("    {test}: "));
-            assert!(is_there, "{page} names `{test}`, which is not in {file}");
+            let name = name.trim();
+            let is_there = source.contains(&format!("fn {name}("))
+                || source.contains(&format!("    {name}: "));
+            assert!(is_there, "{page} names `{name}`, which is not in {file}");
             named += 1;
         }
     }

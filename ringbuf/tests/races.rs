@@ -1,4 +1,4 @@
-//! Two threads over one mapping, for ThreadSanitizer: rings, steps and host ports on the heap.
+//! Two threads over one mapping, for `ThreadSanitizer`: rings, steps and host ports on the heap.
 //!
 //! It runs with the other tests, but what it is for is `.ci/tsan`: the sanitizer sees no race between two mappings of a page,
 //! so both ends lie in one. It has a `main` of its own: the harness talks to its threads by an uninstrumented standard

@@ -47,7 +47,7 @@ fn judge(planted: Planted, allocations: impl Fn() -> u64) -> Result<(u64, bool),
     let (calls, ended) = child.calls_to_marker()?;
     ensure!(ended.is_none(), "the child ended early: {ended:?}");
     let (_, ended) = child.calls_to_marker()?;
-    let code = ended.map(|end| end.code());
+    let code = ended.map(crate::process::End::code);
     ensure!(
         matches!(code, Some(Some(0 | ALLOCATED))),
         "the child ended with {ended:?}"

@@ -257,7 +257,7 @@ impl<'a> Life<'a> {
                 self.inlet.settle(false);
                 return Ok(false);
             }
-            other => panic!("{other:?}"),
+            other @ (Peek::Limited | Peek::Shut | Peek::Fault(_)) => panic!("{other:?}"),
         }
         self.reaches(Point::Received)?;
         match stage(&self.outlet) {

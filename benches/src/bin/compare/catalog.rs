@@ -108,11 +108,10 @@ impl Which {
         if mode == Mode::Processes && !self.connects_processes() {
             return false;
         }
-        match self {
-            Self::Raw => batch == 1,
-            Self::RawLine => metric != Metric::Rtt,
-            _ => batch == 1 || self.has_batches(),
+        if self == Self::RawLine {
+            return metric != Metric::Rtt;
         }
+        batch == 1 || (self != Self::Raw && self.has_batches())
     }
 }
 

@@ -52,10 +52,12 @@ pub(crate) struct Question {
 impl Question {
     /// What a batch is for this subject: a linked actor's steps have a size of their own.
     pub(crate) fn batch_of(&self, which: Which) -> usize {
-        match which {
-            Which::Link if self.batch > 1 => STEP,
-            Which::Raw | Which::RawLine => 1,
-            _ => self.batch,
+        if which.is_raw() {
+            1
+        } else if which == Which::Link && self.batch > 1 {
+            STEP
+        } else {
+            self.batch
         }
     }
 

@@ -192,9 +192,10 @@ impl Shown<'_> {
             if trip.or(one).or(many).is_none() {
                 continue;
             }
-            let name = match which {
-                Which::Raw => "raw, raw-word",
-                other => other.name(Metric::Stream),
+            let name = if *which == Which::Raw {
+                "raw, raw-word"
+            } else {
+                which.name(Metric::Stream)
             };
             let many = many.filter(|_| !which.is_raw());
             writeln!(
@@ -227,9 +228,10 @@ impl Shown<'_> {
             )?;
             writeln!(text, "|---|---|---|---|---|")?;
             for (which, series) in self.figures.asked(question) {
-                let name = match which {
-                    Which::Raw => "raw, round trip",
-                    other => other.name(question.metric),
+                let name = if which == Which::Raw {
+                    "raw, round trip"
+                } else {
+                    which.name(question.metric)
                 };
                 writeln!(
                     text,

@@ -66,9 +66,10 @@ fn an_untrusting_end_gives_the_link_up() {
             stage(&outlet).unwrap();
             outlet.publish();
             assert_eq!(take(&inlet), Peek::Ready(0));
-            let word = match form {
-                Form::Contiguous => outlet.storage.tail(),
-                _ => outlet.storage.sequence(1),
+            let word = if form == Form::Contiguous {
+                outlet.storage.tail()
+            } else {
+                outlet.storage.sequence(1)
             };
             word.store(77, Ordering::Release);
             assert_eq!(inlet.peek(), Peek::Empty);
