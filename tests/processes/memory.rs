@@ -11,7 +11,7 @@ use crate::common::{Item, Seen, Sink, Source, assert_no_trace, await_that, bus_n
 pub(crate) fn large() -> Result<Topology, TopologyError> {
     let mut plan = Topology::builder("large");
     plan.bus(bus_name("large"));
-    pair(&mut plan, 1 << 16);
+    pair(&mut plan, 1 << 17);
     plan.build()
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn beyond_the_limit() {
     let topology = |tag: &str, want| {
         let mut plan = Topology::builder(tag);
         plan.bus(bus_name(tag)).lock_memory(want);
-        pair(&mut plan, 4096);
+        pair(&mut plan, 8192);
         plan.build().unwrap()
     };
 

@@ -39,7 +39,7 @@ pub(crate) const ENTERED: &[Build] = &[
 
 pub(crate) const FINITE: u64 = 20_000;
 /// More than what passes while its partitions are killed.
-pub(crate) const GATHERED: u64 = 150_000;
+pub(crate) const GATHERED: u64 = 1_000_000;
 
 /// A restart that follows at once however often.
 fn builder(tag: &str) -> TopologyBuilder {

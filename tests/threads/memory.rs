@@ -13,7 +13,7 @@ const TOTAL: u64 = 20_000;
 fn large(tag: &str) -> Topology {
     let mut plan = Topology::builder(tag);
     plan.bus(bus_name(tag));
-    let (out, input) = plan.link::<Item>("items", 1 << 16);
+    let (out, input) = plan.link::<Item>("items", 1 << 17);
     plan.partition("source")
         .warm_up(10)
         .actor("source", out, |out| Source {
@@ -82,7 +82,7 @@ fn what_is_not_asked_for_is_not_had() {
     let mut plan = Topology::builder("plain");
     plan.bus(bus_name("plain"));
     plan.lock_memory(Want::No).huge_pages(Want::No);
-    let (out, input) = plan.link::<Item>("items", 1 << 16);
+    let (out, input) = plan.link::<Item>("items", 1 << 17);
     plan.partition("both").actor("source", out, |out| Source {
         out,
         total: 100,

@@ -302,7 +302,7 @@ fn an_actor_and_a_topology_have_their_bounds() {
     });
     says(
         &error,
-        "topology `quotes`, actor `book`: 65 incoming links are above the maximum of 64; split the actor",
+        "topology `quotes`, actor `book`: 4097 incoming links are above the maximum of 4096; split the actor",
     );
 
     let error = refused(|plan| {
