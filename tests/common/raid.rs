@@ -250,7 +250,8 @@ pub(crate) fn is_survived(
         at_birth: 0b11,
     };
     assert_eq!(told(&monitor), expected);
-    assert_eq!(report.partitions[0].restarts, 1);
+    // A kill may meet the life after the one it was meant for, too.
+    assert!(report.partitions[0].restarts >= 1);
     is_in(&report, &places);
     assert_no_trace(bus);
 }
