@@ -45,8 +45,16 @@ impl Place {
         }
     }
 
-    /// Spoils it, by what docs/memory-layout.md says of where it lies.
     pub(crate) fn spoil(self, bus: &str) {
+        self.write(bus, HIGH);
+    }
+
+    fn mend(self, bus: &str) {
+        self.write(bus, 0);
+    }
+
+    /// Writes its highest byte, by what docs/memory-layout.md says of where it lies.
+    fn write(self, bus: &str, byte: u8) {
         let path = bus_path(bus).join("feed.region");
         let region = Region::observe(&path).unwrap();
         let (kind, link) = match self {
@@ -64,7 +72,7 @@ impl Place {
         };
         let file = OpenOptions::new().write(true).open(&path).unwrap();
         let at = section.offset as u64 + inside + 7;
-        file.write_all_at(&[HIGH], at).unwrap();
+        file.write_all_at(&[byte], at).unwrap();
     }
 
     /// What the victim says of it.
@@ -136,8 +144,9 @@ impl Actor for Victim {
     }
 }
 
-/// Sends a few and receives nothing, until the victim has ended both links.
+/// Sends a few and receives nothing until the victim has ended that link. Ends when it is told to.
 struct Feed {
+    end: Receiver<Item>,
     raid: Sender<Item>,
     bait: Receiver<Item>,
 }
@@ -149,24 +158,23 @@ impl Actor for Feed {
             self.raid.send(Item::new(sent))?;
             return Ok(Step::Busy);
         }
+        if self.end.is_closed() {
+            return Ok(Step::Done);
+        }
         if !self.raid.is_closed() {
             return Ok(Step::Idle);
         }
-        let baited = self.bait.drain(64, |_| ());
-        Ok(if self.bait.is_closed() {
-            Step::Done
-        } else {
-            baited.into()
-        })
+        Ok(self.bait.drain(64, |_| ()).into())
     }
 }
 
-/// Victim and feed; the host sends on `ask`. The victim falls when the flag is raised.
+/// Victim and feed; the host sends on `ask`, and on `end` nothing. The victim falls when the flag is raised.
 pub(crate) fn raided(plan: &mut TopologyBuilder, options: LinkOptions, falls: &Arc<AtomicBool>) {
     let (ask_out, ask) = plan.link::<Item>("ask", 64);
     let (raid_out, raid) = plan.link_with::<Item>("raid", options);
     let (bait, bait_in) = plan.link_with::<Item>("bait", options);
-    plan.host().sends(ask_out);
+    let (end_out, end) = plan.link::<Item>("end", 1);
+    plan.host().sends(ask_out).sends(end_out);
     let falls = Arc::clone(falls);
     plan.partition("victim").actor(
         "victim",
@@ -181,7 +189,8 @@ pub(crate) fn raided(plan: &mut TopologyBuilder, options: LinkOptions, falls: &A
         },
     );
     plan.partition("feed")
-        .actor("feed", (raid_out, bait_in), |(raid, bait)| Feed {
+        .actor("feed", (end, raid_out, bait_in), |(end, raid, bait)| Feed {
+            end,
             raid,
             bait,
         });
@@ -236,11 +245,17 @@ pub(crate) fn is_survived(
         assert_eq!(fault.to_string(), place.complaint());
     }
     await_that("both faults in its state", || told(&monitor).faults == 0b11);
+    // What its peer wrote is as it should be again, and no life goes by it.
+    places[1].mend(bus);
+    await_that("credit that can be", || {
+        link(&monitor, "bait").received == CAPACITY
+    });
     fall(&monitor);
     for seq in 2..ASKED {
         ask.send(Item::new(seq)).unwrap();
     }
     ask.close().unwrap();
+    running.sender::<Item>("end").unwrap().close().unwrap();
     let report = join(running).unwrap();
     let expected = Told {
         asked: ASKED,
