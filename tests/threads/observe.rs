@@ -54,7 +54,7 @@ fn a_link_is_watched_live_and_after_the_end() {
         }
         // Received or not: they lie where they were sent.
         is_received(&monitor, 10);
-        assert_eq!(look_on(&mut watcher), Vec::from_iter(0..10));
+        assert!(look_on(&mut watcher).into_iter().eq(0..10));
         for seq in 10..1_000 {
             port.send(Item::new(seq)).unwrap();
             let _ = look_on(&mut watcher);
@@ -73,7 +73,7 @@ fn a_link_is_watched_live_and_after_the_end() {
         // A slot counts as gone from when it may be written again: an eighth of the ring ahead.
         let oldest = late.position();
         assert!((2_000 - CAPACITY..=2_000 - CAPACITY + CAPACITY / 8).contains(&oldest));
-        assert_eq!(look_on(&mut late), Vec::from_iter(oldest..2_000));
+        assert!(look_on(&mut late).into_iter().eq(oldest..2_000));
     }
 }
 
