@@ -48,7 +48,9 @@ impl Latencies {
     #[inline]
     pub(crate) fn record(&self, latency_ns: u64) {
         let count = self.0.at(bucket(latency_ns));
-        count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        // The region may hold anything.
+        let counted = count.load(Ordering::Relaxed).wrapping_add(1);
+        count.store(counted, Ordering::Relaxed);
     }
 }
 

@@ -112,6 +112,7 @@ impl Pulse {
         Words::new(own.memory(), section.offset, pulse_word::COUNT).map(Self)
     }
 
+    #[inline]
     fn set(&self, word: usize, value: u64) {
         self.0.at(word).store(value, Ordering::Relaxed);
     }

@@ -296,14 +296,29 @@ fn a_ring_without_a_shape_is_refused() {
     assert_eq!(ring::<[u8; 1 << 20]>(1).0.capacity(), 1);
 }
 
+fn places<T: Message>(values: [T; 4]) -> Vec<usize> {
+    let (mut tx, mut rx) = ring::<T>(4);
+    assert_eq!(tx.send_slice(&values), 4);
+    let mut places = Vec::new();
+    rx.drain(4, |value| places.push(std::ptr::from_ref(value).addr()));
+    places
+}
+
 #[test]
 fn a_message_in_place_starts_a_cache_line() {
-    let (mut tx, mut rx) = ring::<u8>(4);
-    assert_eq!(tx.send_slice(&[1, 2, 3, 4]), 4);
-    let mut lines = Vec::new();
-    rx.drain(4, |value| lines.push(std::ptr::from_ref(value).addr()));
+    let lines = places([[1u64; 7]; 4]);
     for pair in lines.windows(2) {
         assert_eq!(pair[1] - pair[0], 64);
     }
     assert_eq!(lines[0] % 64, 0);
+}
+
+#[test]
+fn small_messages_share_a_cache_line() {
+    for (places, stride) in [(places([1u8; 4]), 16), (places([[1u64; 3]; 4]), 32)] {
+        for pair in places.windows(2) {
+            assert_eq!(pair[1] - pair[0], stride);
+        }
+        assert_eq!(places[0] % 64, 0);
+    }
 }

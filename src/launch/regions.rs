@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn regions_that_must_be_huge_and_are_not_are_named() {
         let mut draft = Topology::builder("quotes");
-        let (out, into) = draft.link::<u64>("ticks", 1 << 16);
+        let (out, into) = draft.link::<u64>("ticks", 1 << 18);
         draft.huge_pages(Want::Require);
         draft
             .partition("feed")

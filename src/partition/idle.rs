@@ -46,14 +46,27 @@ impl Idle {
         self.fruitless = 0;
     }
 
-    /// A turn did nothing. `polls` if an actor waits for something that rings no doorbell; `has_news` looks at all shared
-    /// words that a turn would.
+    /// A turn did nothing; whether to look again at once.
+    ///
+    /// Who never gives up the core doesn't pause either: a pause is as long as several looks, and half of it is added to each
+    /// message's way.
     #[inline]
-    pub(crate) fn wait(&mut self, pulse: &Pulse, polls: bool, has_news: impl FnOnce() -> bool) {
-        if self.wait == WaitKind::Spin || self.fruitless < self.spins {
+    pub(crate) fn looks_again(&mut self) -> bool {
+        if self.wait == WaitKind::Spin {
+            return true;
+        }
+        let spins = self.fruitless < self.spins;
+        if spins {
             self.fruitless += 1;
             std::hint::spin_loop();
-        } else if self.wait == WaitKind::SpinThenPark {
+        }
+        spins
+    }
+
+    /// A turn did nothing, and it isn't time to look again. `polls` if an actor waits for something that rings no doorbell; `has_news` looks at all shared
+    /// words that a turn would.
+    pub(crate) fn wait(&mut self, pulse: &Pulse, polls: bool, has_news: impl FnOnce() -> bool) {
+        if self.wait == WaitKind::SpinThenPark {
             self.sleep(pulse, polls, PARK_MAX, has_news);
             self.fruitless = SPINS / 2;
         } else {

@@ -159,7 +159,11 @@ impl Turns {
     }
 
     /// What the wait strategy does after a pass that found nothing.
+    #[inline]
     fn rest(&mut self) {
+        if self.idle.looks_again() {
+            return;
+        }
         let (polls, has_news) = outlook(&self.runners, &self.command, self.order);
         self.idle.wait(&self.pulse, polls, has_news);
     }
@@ -177,7 +181,6 @@ impl Turns {
 }
 
 /// Whether an actor waits for something that rings no doorbell, and the look at all shared words that a turn would look at.
-#[inline]
 fn outlook(
     runners: &[Runner],
     command: &CommandView,

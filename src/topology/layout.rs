@@ -234,7 +234,7 @@ book       any  auto  book
 region      memory
 ";
         assert!(text.starts_with(expected), "{text}");
-        // 1024 slots of 64 bytes, three line pairs of words, and the credit's two.
-        assert!(text.contains("ticks  1024      64.7 KiB\n"), "{text}");
+        // 1024 slots of 16 bytes, three line pairs of words, and the credit's two.
+        assert!(text.contains("ticks  1024      16.7 KiB\n"), "{text}");
     }
 }

@@ -93,10 +93,18 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         &self.outputs[index].name
     }
 
-    /// Begins a step, in which each receiver gets at most `most` messages. A port opens when the step first uses it.
+    /// Begins a step, in which each receiver gets at most `most` messages. A port of many opens when the step first uses it.
     #[inline]
     pub fn begin(&mut self, most: u64) {
         self.gate.open(most);
+        if self.gate.opens_all() {
+            for port in &self.inputs {
+                port.inlet.open(most);
+            }
+            for port in &self.outputs {
+                port.outlet.open();
+            }
+        }
     }
 
     /// Ends the step: commits or aborts, publishes, and gives back what is due. Costs what the step has used.
@@ -124,7 +132,9 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         let visible = if commit {
             self.commit(verdict == Verdict::Done)
         } else {
-            self.abort();
+            if found.touched {
+                self.abort();
+            }
             let visible = self.settle();
             self.shut();
             visible

@@ -8,8 +8,7 @@
 //! and the second all of the one that was active, whose ranges nobody remembers. An actor with few ports has all of them
 //! written by each commit: that is less work than to keep account.
 
-/// Ports up to which a commit writes all of them.
-const FEW: usize = 3;
+use super::gate::FEW;
 
 /// A record that a commit may fill in part.
 #[derive(Debug)]
