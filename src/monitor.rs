@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use airssys_ringbuf::Message;
 use airssys_ringbuf::region::Region;
-use airssys_ringbuf::step::{
-    AttachError, LinkFault, ObserveError, Observer, latencies, link_fault, read_cell,
-};
+use airssys_ringbuf::step::{AttachError, LinkFault, ObserveError, Observer, latencies, read_cell};
 use hdrhistogram::Histogram;
 
 use crate::machine::{self, MemoryReport};
-use crate::partition::progress::counts_of;
+use crate::partition::progress::{counts_of, fault_of};
 use crate::partition::view::BusView;
 use crate::supervisor::Command;
 use crate::supervisor::control::Control;
@@ -152,16 +150,10 @@ impl Monitor {
                     sent,
                     received,
                     capacity: link.capacity,
-                    fault: self.link_fault(link),
+                    fault: fault_of(&self.view, link),
                 }
             })
             .collect()
-    }
-
-    fn link_fault(&self, link: &LinkPlan) -> Option<LinkFault> {
-        let (from, to) = self.link_regions(link);
-        // A link's two sections were found when the bus was opened.
-        link_fault(from, to, &link.name).ok().flatten()
     }
 
     /// The regions of a link's sender and receiver.

@@ -24,6 +24,7 @@ use crate::partition::{Begun, Ending, PartitionError, Pass, Turns};
 use crate::supervisor::Command;
 use crate::supervisor::cause::Cause;
 use crate::supervisor::control::{Requests, control_inline};
+use crate::supervisor::faults::FaultWatch;
 use crate::supervisor::status::StatusBoard;
 use crate::topology::Topology;
 use crate::topology::model::{Plan, WaitKind};
@@ -313,10 +314,11 @@ impl Seats {
     }
 }
 
-/// Nobody drives it any more: whoever waits on its ports is told.
+/// Nobody drives it any more: whoever waits on its ports is told, and which links were given up.
 impl Drop for Seats {
     fn drop(&mut self) {
         self.give(Order::Stop);
+        FaultWatch::new(&self.side.plan).look(&self.side.plan, &self.side.view);
     }
 }
 

@@ -1,10 +1,10 @@
 //! What actors have committed, and what links have carried: read off the records, by anybody who maps the regions.
 
-use airssys_ringbuf::step::{Progress, progress};
+use airssys_ringbuf::step::{LinkFault, Progress, link_fault, progress};
 
 use crate::partition::view::BusView;
 use crate::topology::LinkId;
-use crate::topology::model::{ActorId, Plan};
+use crate::topology::model::{ActorId, LinkPlan, Plan};
 
 /// What an actor has committed; nothing if its state can't be read just now.
 pub(crate) fn progress_of(plan: &Plan, view: &BusView, id: ActorId) -> Progress {
@@ -29,4 +29,14 @@ pub(crate) fn counts_of(plan: &Plan, view: &BusView, link: usize) -> (u64, u64) 
     let sent = place(&plan.actor(ends.from).outputs)
         .map_or(0, |index| progress_of(plan, view, ends.from).sent[index]);
     (sent, received)
+}
+
+/// Why an end of the link has given it up, if it is an untrusted one and an end did.
+pub(crate) fn fault_of(view: &BusView, link: &LinkPlan) -> Option<LinkFault> {
+    let (from, to) = (
+        view.partition(link.from.partition),
+        view.partition(link.to.partition),
+    );
+    // A link's two sections were found when the bus was opened.
+    link_fault(from, to, &link.name).ok().flatten()
 }

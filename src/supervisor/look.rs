@@ -21,6 +21,7 @@ impl Supervisor {
             self.look_at_pulse(partition, now_ns, late_ns).await;
         }
         self.look_at_hosted(now_ns);
+        self.faults.look(&self.plan, &self.view);
         self.look_at_drain(now_ns).await;
     }
 

@@ -6,6 +6,7 @@
 //! | `control` | what the launching program asks, from any thread |
 //! | `deaths` | what a death leads to |
 //! | `decide` | restart, wait, or give up: pure decisions over a clock that is handed in |
+//! | `faults` | untrusted links that were given up, each told once |
 //! | `hosted` | partitions that somebody else drives, and how long the bus waits for them |
 //! | `lives` | starting a life as a process or a thread, and waiting for its end |
 //! | `watch` | what the pulses say: running, recovered, hung |
@@ -28,6 +29,7 @@ pub(crate) mod cause;
 pub(crate) mod control;
 mod deaths;
 mod decide;
+pub(crate) mod faults;
 mod hosted;
 mod lives;
 mod look;

@@ -15,6 +15,7 @@ use crate::partition::view::{BusView, pulse};
 use crate::partition::{Life, PartitionError, Place};
 use crate::supervisor::control::Requests;
 use crate::supervisor::decide::{Backoff, Intensity};
+use crate::supervisor::faults::FaultWatch;
 use crate::supervisor::hosted::HostedWatch;
 use crate::supervisor::lives::{Alive, End, LaunchMode, Lives};
 use crate::supervisor::status::StatusBoard;
@@ -124,6 +125,7 @@ pub(crate) struct Supervisor {
     pub(super) stage: Stage,
     pub(super) outcome: Outcome,
     pub(super) intensity: Intensity,
+    pub(super) faults: FaultWatch,
     tick_calm: Duration,
     lives: Lives,
     pub(super) locals: LocalRings,
@@ -188,6 +190,7 @@ impl Supervisor {
             stage: Stage::Starting(0),
             outcome: Outcome::Done,
             intensity: Intensity::new(plan.intensity, plan.period),
+            faults: FaultWatch::new(&plan),
             tick_calm: tick_calm(&plan),
             lives: Lives::new(
                 Arc::clone(&plan),
@@ -232,6 +235,8 @@ impl Supervisor {
             }
         }
         self.answer_start();
+        // What the last lives met.
+        self.faults.look(&self.plan, &self.view);
         self.outcome.clone()
     }
 

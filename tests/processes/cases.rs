@@ -2,6 +2,7 @@
 
 use crate::{
     endings, failures, family, host, kills, memory, namespaces, places, resume, signals, trace,
+    untrusted,
 };
 
 /// One test, run by a process of its own.
@@ -46,6 +47,16 @@ pub(crate) const CASES: &[Case] = &[
         "one_failure_too_many_leaves_the_bus_and_no_process",
         failures::too_many,
     ),
+    Case {
+        name: "an_untrusted_link_ends_alone_and_that_is_told_once",
+        run: untrusted::ends_alone,
+        check_stderr: untrusted::was_told_once,
+    },
+    Case {
+        name: "exit_code_70_for_an_impossible_word_on_a_trusted_link",
+        run: untrusted::ends_the_partition,
+        check_stderr: untrusted::named_the_peer,
+    },
     case("a_stopped_process_is_left_alone", failures::stopped),
     case("a_hung_process_is_killed_and_restarted", failures::hung),
     case(

@@ -26,6 +26,7 @@ mod resume;
 mod signals;
 mod topologies;
 mod trace;
+mod untrusted;
 
 use std::process::ExitCode;
 

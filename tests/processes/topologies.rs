@@ -35,6 +35,9 @@ pub(crate) const ENTERED: &[Build] = &[
     between_hosts,
     gathered,
     crate::memory::large,
+    crate::untrusted::sequenced,
+    crate::untrusted::contiguous,
+    crate::untrusted::trusted,
 ];
 
 pub(crate) const FINITE: u64 = 20_000;

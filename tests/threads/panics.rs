@@ -89,8 +89,14 @@ impl Actor for Clumsy {
 }
 
 fn fall_and_rise(point: Point, every: u64, falls: u64) {
+    for layout in [Layout::Sequenced, Layout::Contiguous] {
+        fall_and_rise_in(layout, point, (every, falls));
+    }
+}
+
+fn fall_and_rise_in(layout: Layout, point: Point, (every, falls): (u64, u64)) {
     const TOTAL: u64 = 2_000;
-    let bus = bus_name(&format!("fall-{}-{every}", point as u8));
+    let bus = bus_name(&format!("fall-{}-{every}-{}", point as u8, layout as u8));
     let trap = Arc::new(Trap {
         point,
         every,
@@ -99,8 +105,9 @@ fn fall_and_rise(point: Point, every: u64, falls: u64) {
     });
     let mut plan = Topology::builder(&bus);
     plan.intensity(1_000, Duration::from_secs(60));
-    let (first_out, first_in) = plan.link::<Item>("first", 16);
-    let (second_out, second_in) = plan.link::<Item>("second", 16);
+    let options = LinkOptions::new(16).layout(layout);
+    let (first_out, first_in) = plan.link_with::<Item>("first", options);
+    let (second_out, second_in) = plan.link_with::<Item>("second", options);
     source(&mut plan, first_out, TOTAL, 3);
     plan.partition("clumsy").actor(
         "clumsy",

@@ -206,6 +206,29 @@ fn capacities_are_powers_of_two_within_bounds() {
 }
 
 #[test]
+fn a_stamp_has_no_place_in_contiguous_slots() {
+    let link = |options: LinkOptions| {
+        refused(move |plan| {
+            let ends = plan.link_with::<Tick>("ticks", options);
+            plan.partition("feed").actor("feed", ends, |_| Nothing);
+        })
+    };
+    let contiguous = LinkOptions::new(64).layout(Layout::Contiguous);
+    for options in [
+        contiguous.stamped(),
+        LinkOptions::new(64).stamped().layout(Layout::Contiguous),
+    ] {
+        let error = link(options);
+        assert!(matches!(error, TopologyError::StampedContiguous { .. }));
+        says(
+            &error,
+            "topology `quotes`, link `ticks`: a stamped link can't be contiguous; leave out `stamped` or take \
+             `Layout::Sequenced`",
+        );
+    }
+}
+
+#[test]
 fn messages_and_states_fit_their_slots() {
     let error = refused_link::<by_hand::Empty>("ticks", 8);
     assert!(matches!(error, TopologyError::MessageEmpty { .. }));
