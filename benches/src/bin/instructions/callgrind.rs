@@ -66,13 +66,14 @@ fn valgrind(arguments: &[String]) -> Result<Output> {
     Command::new("valgrind")
         .args(arguments)
         .output()
-        .map_err(|error| match error.kind() {
-            ErrorKind::NotFound => {
+        .map_err(|error| {
+            if error.kind() == ErrorKind::NotFound {
                 "valgrind isn't installed; it is the package `valgrind` of Linux distributions: \
                  `apt install valgrind`, `dnf install valgrind`"
                     .into()
+            } else {
+                format!("valgrind can't be started: {error}").into()
             }
-            _ => format!("valgrind can't be started: {error}").into(),
         })
 }
 
