@@ -26,8 +26,9 @@ pub(crate) const COUNT: usize = 1_000;
 /// Where those later ones begin.
 const STEADY_FROM: u64 = 4_000;
 const INTERVAL_NS: u64 = 20_000;
-/// Of either message: with its sequence word one cache line.
-const SLOT: u64 = 64;
+/// Bytes of a message's slot and of an acknowledgement's: with the sequence word, a power of two.
+const SLOT: u64 = 32;
+const ACK_SLOT: u64 = 16;
 /// A life's messages take a tenth of a second.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -153,14 +154,14 @@ impl Variant {
     }
 
     pub(crate) fn topology(&self, bus_mib: u64) -> std::result::Result<Topology, TopologyError> {
-        let capacity = (bus_mib << 20) / 2 / SLOT;
+        let link_bytes = (bus_mib << 20) / 2;
         let mut plan = Topology::builder(format!("embedding-{NAME}-{}", self.name));
         plan.leftover(Leftover::Discard) // of a run that was killed
             .lock_memory(self.lock)
             .huge_pages(self.huge)
             .intensity(1_000, Duration::from_secs(1)); // kills are the measurement
-        let (out, input) = plan.link::<Message>("messages", capacity);
-        let (ack_out, acks) = plan.link::<u64>("acks", capacity);
+        let (out, input) = plan.link::<Message>("messages", link_bytes / SLOT);
+        let (ack_out, acks) = plan.link::<u64>("acks", link_bytes / ACK_SLOT);
         let cores = core_affinity::get_core_ids().unwrap_or_default();
         let cells = (
             durable::<Times>("first"),
@@ -245,11 +246,11 @@ pub(crate) fn round(variant: &Variant, bus_mib: u64) -> Result<Round> {
     let launch = begun.elapsed();
     let memory = running.memory().to_string();
     let start = life(&running, 1)?;
-    let began = |actor| -> Result<u64> {
+    let first_step = |actor| -> Result<u64> {
         let at_ns = running.read::<u64>(actor, "began-ns")?;
         Ok(at_ns.unwrap_or(0).saturating_sub(begun_ns))
     };
-    let first_steps_ns = [began("pacer")?, began("timer")?];
+    let first_steps_ns = [first_step("pacer")?, first_step("timer")?];
     running.kill("receiver")?;
     let received = life(&running, 2)?;
     let waited_ns = running.read("timer", "waited-ns")?.unwrap_or(0);

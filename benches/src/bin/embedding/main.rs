@@ -68,8 +68,8 @@ struct Arguments {
 
 fn bus_mib(text: &str) -> std::result::Result<u64, String> {
     match text.parse() {
-        Ok(mib @ 1..=2048) if u64::is_power_of_two(mib) => Ok(mib),
-        _ => Err("expected is a power of two of MiB, from 1 to 2048".to_owned()),
+        Ok(mib @ 1..=512) if u64::is_power_of_two(mib) => Ok(mib),
+        _ => Err("expected is a power of two of MiB, from 1 to 512".to_owned()),
     }
 }
 
