@@ -26,8 +26,9 @@ pub(crate) const COUNT: usize = 1_000;
 /// Where those later ones begin.
 const STEADY_FROM: u64 = 4_000;
 const INTERVAL_NS: u64 = 20_000;
-/// 4 MiB of slots: long enough for huge pages.
-const CAPACITY: u64 = 1 << 16;
+/// Bytes of a message's slot and of an acknowledgement's: with the sequence word, a power of two.
+const SLOT: u64 = 32;
+const ACK_SLOT: u64 = 16;
 /// A life's messages take a tenth of a second.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -47,12 +48,16 @@ struct Pacer {
     born_ns: u64,
     /// Of the latest message that was sent, if it was: how many came before it, and when.
     sent: (u64, u64),
+    began_ns: Durable<u64>,
 }
 
 impl Actor for Pacer {
     fn step(&mut self) -> std::result::Result<Step, Refused> {
         let _ = self.acks.try_recv();
         let before = self.out.sent();
+        if before == 0 {
+            self.began_ns.set(monotonic_ns());
+        }
         if self.acks.received() < before {
             return Ok(Step::Busy);
         }
@@ -81,11 +86,16 @@ struct Timer {
     /// What the message waited that was under way when the receiver died.
     waited_ns: Durable<u64>,
     lives: Durable<u64>,
+    began_ns: Durable<u64>,
 }
 
 impl Actor for Timer {
     fn step(&mut self) -> std::result::Result<Step, Refused> {
         let number = self.input.received();
+        if number == 0 && self.began_ns.get() == 0 {
+            self.began_ns.set(monotonic_ns());
+            return Ok(Step::Busy);
+        }
         let Some(message) = self.input.try_recv() else {
             return Ok(Step::Idle);
         };
@@ -143,20 +153,22 @@ impl Variant {
         }
     }
 
-    pub(crate) fn topology(&self) -> std::result::Result<Topology, TopologyError> {
+    pub(crate) fn topology(&self, bus_mib: u64) -> std::result::Result<Topology, TopologyError> {
+        let link_bytes = (bus_mib << 20) / 2;
         let mut plan = Topology::builder(format!("embedding-{NAME}-{}", self.name));
         plan.leftover(Leftover::Discard) // of a run that was killed
             .lock_memory(self.lock)
             .huge_pages(self.huge)
             .intensity(1_000, Duration::from_secs(1)); // kills are the measurement
-        let (out, input) = plan.link::<Message>("messages", CAPACITY);
-        let (ack_out, acks) = plan.link::<u64>("acks", CAPACITY);
+        let (out, input) = plan.link::<Message>("messages", link_bytes / SLOT);
+        let (ack_out, acks) = plan.link::<u64>("acks", link_bytes / ACK_SLOT);
         let cores = core_affinity::get_core_ids().unwrap_or_default();
         let cells = (
             durable::<Times>("first"),
             durable::<Times>("steady"),
             durable::<u64>("waited-ns"),
             durable::<u64>("lives"),
+            durable::<u64>("began-ns"),
         );
         // The receiver first: it waits when the sender begins.
         let mut receiver = plan.partition("receiver");
@@ -167,7 +179,7 @@ impl Variant {
         receiver.actor(
             "timer",
             (input, ack_out, cells),
-            |(input, acks, (first_cell, steady_cell, waited_ns, lives))| Timer {
+            |(input, acks, (first_cell, steady_cell, waited_ns, lives, began_ns))| Timer {
                 input,
                 acks,
                 ready_ns: monotonic_ns(),
@@ -178,6 +190,7 @@ impl Variant {
                 steady_cell,
                 waited_ns,
                 lives,
+                began_ns,
             },
         );
         let mut sender = plan.partition("sender");
@@ -185,18 +198,20 @@ impl Variant {
         if let [core, _, ..] = cores[..] {
             sender.core(core.id);
         }
-        sender.actor("pacer", (acks, out), |(acks, out)| Pacer {
+        let ends = (acks, out, durable::<u64>("began-ns"));
+        sender.actor("pacer", ends, |(acks, out, began_ns)| Pacer {
             acks,
             out,
             born_ns: monotonic_ns(),
             sent: (u64::MAX - 1, 0),
+            began_ns,
         });
         plan.build()
     }
 
     /// In a process of this topology's: runs it and never returns.
-    pub(crate) fn enter(&self) -> Result<()> {
-        Ok(enter(|| self.topology())?)
+    pub(crate) fn enter(&self, bus_mib: u64) -> Result<()> {
+        Ok(enter(|| self.topology(bus_mib))?)
     }
 }
 
@@ -215,17 +230,27 @@ pub(crate) struct Round {
     pub(crate) waited_ns: u64,
     /// How long the launch took.
     pub(crate) launch: Duration,
+    /// From before the launch to the first step of the sender, and to that of the receiver.
+    pub(crate) first_steps_ns: [u64; 2],
     /// What the bus had of the machine's memory.
     pub(crate) memory: String,
 }
 
-pub(crate) fn round(variant: &Variant) -> Result<Round> {
-    let topology = variant.topology()?;
-    let begun = Instant::now();
-    let running = topology.launch(Launch::Processes)?;
+pub(crate) fn round(variant: &Variant, bus_mib: u64) -> Result<Round> {
+    let topology = variant.topology(bus_mib)?;
+    let (begun, begun_ns) = (Instant::now(), monotonic_ns());
+    // By its message if there is no room for such a bus.
+    let running = topology
+        .launch(Launch::Processes)
+        .map_err(airssys_rt::Error::from)?;
     let launch = begun.elapsed();
     let memory = running.memory().to_string();
     let start = life(&running, 1)?;
+    let first_step = |actor| -> Result<u64> {
+        let at_ns = running.read::<u64>(actor, "began-ns")?;
+        Ok(at_ns.unwrap_or(0).saturating_sub(begun_ns))
+    };
+    let first_steps_ns = [first_step("pacer")?, first_step("timer")?];
     running.kill("receiver")?;
     let received = life(&running, 2)?;
     let waited_ns = running.read("timer", "waited-ns")?.unwrap_or(0);
@@ -243,6 +268,7 @@ pub(crate) fn round(variant: &Variant) -> Result<Round> {
         lives: [start, received, sent],
         waited_ns,
         launch,
+        first_steps_ns,
         memory,
     })
 }

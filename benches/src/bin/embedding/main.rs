@@ -4,6 +4,7 @@
 //! cargo run --release -p airssys-benches --bin embedding            # all parts, below 4 minutes
 //! cargo run --release -p airssys-benches --bin embedding -- idle    # one part, only printed
 //! cargo run --release -p airssys-benches --bin embedding -- --short # all parts in 20 s, only printed
+//! cargo run --release -p airssys-benches --bin embedding -- first --bus-mib 256 # a large bus: its start, its first messages
 //! ```
 //!
 //! | file | concern |
@@ -60,6 +61,16 @@ struct Arguments {
     /// Heap of the process that launches, in the part `stall`: by default 8, or half of what is free
     #[arg(long, global = true)]
     gib: Option<u64>,
+    /// Size of the bus in the part `first`, a power of two
+    #[arg(long, global = true, default_value_t = 8, value_parser = bus_mib)]
+    bus_mib: u64,
+}
+
+fn bus_mib(text: &str) -> std::result::Result<u64, String> {
+    match text.parse() {
+        Ok(mib @ 1..=512) if u64::is_power_of_two(mib) => Ok(mib),
+        _ => Err("expected is a power of two of MiB, from 1 to 512".to_owned()),
+    }
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -118,6 +129,7 @@ fn main() -> Result<()> {
     let settings = Settings {
         short: arguments.short,
         gib: arguments.gib,
+        bus_mib: arguments.bus_mib,
     };
     for which in Which::ALL {
         (which.kind().enter)(&settings)?; // in a partition's process: runs it and never returns

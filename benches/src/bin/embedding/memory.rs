@@ -21,8 +21,9 @@ const BEGINNINGS: [&str; 3] = ["start", "receiver killed", "sender killed"];
 /// The first so many messages.
 const FIRST: [usize; 3] = [1, 10, COUNT];
 
-fn enter(_: &Settings) -> Result<()> {
-    Variant::ALL.iter().try_for_each(Variant::enter)
+fn enter(settings: &Settings) -> Result<()> {
+    let mut variants = Variant::ALL.iter();
+    variants.try_for_each(|variant| variant.enter(settings.bus_mib))
 }
 
 fn measure(settings: &Settings) -> Result<Part> {
@@ -31,12 +32,12 @@ fn measure(settings: &Settings) -> Result<Part> {
         Variant::ALL.map(|variant| (variant, Vec::new())).into();
     for _ in 0..rounds {
         for (variant, rounds) in &mut measured {
-            rounds.push(round(variant)?);
+            rounds.push(round(variant, settings.bus_mib)?);
         }
     }
     Ok(Part {
         figures: measured.iter().map(figures).collect::<Value>(),
-        text: render(&measured)?,
+        text: render(&measured, settings.bus_mib)?,
     })
 }
 
@@ -67,6 +68,12 @@ fn middle(rounds: &[Round], figure: impl Fn(&Round) -> u64) -> u64 {
     sorted[sorted.len() / 2]
 }
 
+/// The median over the rounds of each of the first ten messages after the start.
+fn one_by_one(rounds: &[Round]) -> Vec<u64> {
+    let of = |nth: usize| middle(rounds, |round| u64::from(round.lives[0].first[nth]));
+    (0..10).map(of).collect()
+}
+
 fn figures((variant, rounds): &(Variant, Vec<Round>)) -> Value {
     let three = |sorted: &[u32]| {
         json!({
@@ -90,16 +97,18 @@ fn figures((variant, rounds): &(Variant, Vec<Round>)) -> Value {
         "rounds": rounds.len(),
         "lives": lives.collect::<Value>(),
         "launch_ns": rounds.iter().map(|round| round.launch.as_nanos() as u64).collect::<Value>(),
+        "first_steps_ns": rounds.iter().map(|round| round.first_steps_ns).collect::<Value>(),
+        "one_by_one_ns": one_by_one(rounds),
         "waited_for_killed_receiver_ns": rounds.iter().map(|round| round.waited_ns).collect::<Value>(),
         "memory": rounds.last().map(|round| round.memory.clone()),
     })
 }
 
-fn render(measured: &[(Variant, Vec<Round>)]) -> Result<String> {
+fn render(measured: &[(Variant, Vec<Round>)], bus_mib: u64) -> Result<String> {
     let rounds = measured.first().map_or(0, |(_, rounds)| rounds.len());
     let mut text = format!(
         "Sender and receiver as processes, each spinning on a core of its own where there are two; one message at a time, one \
-         every 20 us, over links of 4 MiB. The time of a message goes from a clock reading before its send to one after its \
+         every 20 us, over the two links of a bus of {bus_mib} MiB. The time of a message goes from a clock reading before its send to one after its \
          receipt, in microseconds. `steady` are messages 4,001 to 5,000 of the same lives: as many as the first 1,000, so that \
          the longest can be compared. {rounds} rounds, interleaved; each time of each round counts.\n\n"
     );
@@ -117,19 +126,7 @@ fn render(measured: &[(Variant, Vec<Round>)]) -> Result<String> {
             text.push('\n');
         }
     }
-    text += "\n| bus | launch, ms (median) | a message waited for a killed receiver, ms (median) | longest |\n|---|---|---|---|\n";
-    for (variant, rounds) in measured {
-        let ms = |ns: u64| format!("{:.2}", ns as f64 / 1e6);
-        let longest = rounds.iter().map(|round| round.waited_ns).max();
-        writeln!(
-            text,
-            "| {} | {} | {} | {} |",
-            variant.name,
-            ms(middle(rounds, |round| round.launch.as_nanos() as u64)),
-            ms(middle(rounds, |round| round.waited_ns)),
-            ms(longest.unwrap_or(0)),
-        )?;
-    }
+    beginnings(&mut text, measured)?;
     for (variant, rounds) in measured {
         if let Some(last) = rounds.last() {
             write!(
@@ -140,6 +137,38 @@ fn render(measured: &[(Variant, Vec<Round>)]) -> Result<String> {
         }
     }
     Ok(text)
+}
+
+/// How long a bus takes to begin, and what its very first messages take.
+fn beginnings(text: &mut String, measured: &[(Variant, Vec<Round>)]) -> Result<()> {
+    *text += "\nMilliseconds, medians: until the launch returned, until the first step of either partition began, and what a message \
+              waited for a killed receiver.\n\n\
+              | bus | launch | first step of the sender | of the receiver | waited | longest |\n|---|---|---|---|---|---|\n";
+    for (variant, rounds) in measured {
+        let ms = |ns: u64| format!("{:.2}", ns as f64 / 1e6);
+        let longest = rounds.iter().map(|round| round.waited_ns).max();
+        writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} |",
+            variant.name,
+            ms(middle(rounds, |round| round.launch.as_nanos() as u64)),
+            ms(middle(rounds, |round| round.first_steps_ns[0])),
+            ms(middle(rounds, |round| round.first_steps_ns[1])),
+            ms(middle(rounds, |round| round.waited_ns)),
+            ms(longest.unwrap_or(0)),
+        )?;
+    }
+    *text += "\nNanoseconds of the first ten messages after the start, one by one (each the median of the rounds), beside the steady \
+              median.\n\n\
+              | bus | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | steady |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n";
+    for (variant, rounds) in measured {
+        write!(text, "| {} |", variant.name)?;
+        for time in one_by_one(rounds) {
+            write!(text, " {time} |")?;
+        }
+        writeln!(text, " {} |", quantile(&steady(rounds, 0), 500))?;
+    }
+    Ok(())
 }
 
 fn cells(text: &mut String, sorted: &[u32], thousandths: &[usize]) -> Result<()> {

@@ -14,6 +14,8 @@ pub(crate) struct Settings {
     pub(crate) short: bool,
     /// Heap of the launching process in the part that fills one; `None` for what suits the machine.
     pub(crate) gib: Option<u64>,
+    /// Size of the bus in the part about first messages.
+    pub(crate) bus_mib: u64,
 }
 
 impl Settings {
