@@ -118,6 +118,8 @@ pub(crate) fn end(running: Running, mut hosted: Vec<Hosted>) -> Result<()> {
             }
         }
         hosted = going_on;
+        // Whoever ends the bus needs the core, too.
+        std::thread::yield_now();
     }
     running.join()?;
     Ok(())
