@@ -21,7 +21,7 @@ pub struct Outcome {
     pub visible: bool,
     /// A claim on a blocking link was refused: the output's index. Run it again when that link has news.
     pub refused: Option<usize>,
-    /// A receiver met the limit given to [`StepCore::begin`].
+    /// A receiver met the limit given to [`StepCore::begin`](super::StepCore::begin).
     pub limited: bool,
 }
 
