@@ -322,11 +322,11 @@ impl<T: Message> Consumer<T> {
 
     /// Copies messages out into the front of `values` and returns how many.
     pub fn recv_slice(&mut self, values: &mut [T]) -> usize {
-        let mut free = values.iter_mut();
-        self.drain(free.len(), |message| {
-            if let Some(place) = free.next() {
-                *place = *message;
-            }
+        let mut filled = 0;
+        self.drain_slices(values.len(), |run| {
+            let end = filled + run.len();
+            values[filled..end].copy_from_slice(run);
+            filled = end;
         })
     }
 

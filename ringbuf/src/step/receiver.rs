@@ -143,11 +143,11 @@ impl<T: Message> Receiver<T> {
     ///
     /// Outside of a step.
     pub fn recv_slice(&mut self, values: &mut [T]) -> usize {
-        let mut free = values.iter_mut();
-        self.drain(free.len(), |message| {
-            if let Some(place) = free.next() {
-                *place = *message;
-            }
+        let mut filled = 0;
+        self.drain_slices(values.len(), |run| {
+            let end = filled + run.len();
+            values[filled..end].copy_from_slice(run);
+            filled = end;
         })
     }
 
