@@ -280,3 +280,21 @@ fn closed_when_all_are_and_nothing_is_left() {
     sink.keep();
     assert!(sink.links.is_closed());
 }
+
+/// The ports of an actor with many open when a step first uses them, whatever the call.
+#[test]
+fn a_step_may_begin_with_a_slice() {
+    let bus = Bus::new();
+    let mut source = bus.source(0);
+    source.core.begin(0);
+    source.links[7].send_slice(&[1, 2, 3]).unwrap();
+    assert!(source.core.finish(Verdict::Keep).unwrap().committed);
+    let mut sink = bus.sink();
+    sink.core.begin(u64::MAX);
+    let mut seen = Vec::new();
+    while let Some((link, value)) = sink.links.try_recv() {
+        seen.push((link, value));
+    }
+    assert!(sink.core.finish(Verdict::Keep).unwrap().committed);
+    assert_eq!(seen, [(14, 1), (14, 2), (14, 3)]);
+}

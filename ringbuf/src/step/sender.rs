@@ -87,13 +87,14 @@ impl<T: Message> Sender<T> {
         if self.port.outlet.storage.shape().stamped {
             return values.iter().try_for_each(|value| self.send(*value));
         }
+        self.port.enter();
         let mut rest = values;
         loop {
             rest = &rest[stage_slice(&self.port.outlet, rest)..];
             if rest.is_empty() {
                 return Ok(());
             }
-            if let Err(refusal) = self.port.outlet.claim() {
+            if let Err(refusal) = self.port.claim() {
                 return Err(self.refuse(refusal));
             }
         }
