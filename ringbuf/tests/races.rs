@@ -100,6 +100,12 @@ fn regions() -> (Region, Region) {
 fn actors_with_durable_state() {
     let (from, to) = regions();
     thread::scope(|scope| {
+        // Before the other thread is there: two that attach at once meet in the slow path of a standard library's lock, which
+        // the sanitizer doesn't see and takes for a race.
+        let mut attach = Attach::<{ mistake::NONE }>::new(&to, "sink", 1, 0).unwrap();
+        let mut input = attach.receiver::<Payload>("ticks", &from).unwrap();
+        let mut seen = attach.durable("seen", 0_u64).unwrap();
+        let mut core = attach.finish();
         let sending = scope.spawn(|| {
             let mut attach = Attach::<{ mistake::NONE }>::new(&from, "source", 0, 1).unwrap();
             let mut output = attach.sender::<Payload>("ticks", &to).unwrap();
@@ -118,10 +124,6 @@ fn actors_with_durable_state() {
                 }
             }
         });
-        let mut attach = Attach::<{ mistake::NONE }>::new(&to, "sink", 1, 0).unwrap();
-        let mut input = attach.receiver::<Payload>("ticks", &from).unwrap();
-        let mut seen = attach.durable("seen", 0_u64).unwrap();
-        let mut core = attach.finish();
         while seen.get() < MESSAGES {
             core.begin(4);
             let mut count = seen.get();
@@ -142,6 +144,8 @@ fn actors_with_durable_state() {
 fn host_ports() {
     let (from, to) = regions();
     thread::scope(|scope| {
+        // Before the other thread is there, as above.
+        let mut port = HostReceiver::<Payload>::attach(&to, "orders", &from).unwrap();
         let sending = scope.spawn(|| {
             let mut port = HostSender::<Payload>::attach(&from, "orders", &to).unwrap();
             for seq in 0..MESSAGES {
@@ -150,7 +154,6 @@ fn host_ports() {
                 }
             }
         });
-        let mut port = HostReceiver::<Payload>::attach(&to, "orders", &from).unwrap();
         for seq in 0..MESSAGES {
             let message = loop {
                 match port.try_recv().unwrap() {
