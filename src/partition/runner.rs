@@ -36,6 +36,8 @@ pub(crate) struct Turn {
     pub(crate) busy: bool,
     /// Peers were shown something.
     pub(crate) visible: bool,
+    /// The actor has ended with it.
+    pub(crate) ended: bool,
 }
 
 /// An actor and its commit records.
@@ -150,8 +152,9 @@ impl Runner {
         let mut turn = Turn {
             busy: busy || outcome.committed,
             visible: outcome.visible | local,
+            ended: self.core.is_done(),
         };
-        if self.core.is_done() {
+        if turn.ended {
             self.close_locals();
         }
         self.refused = None;
@@ -183,6 +186,7 @@ impl Runner {
         Ok(Turn {
             busy: true,
             visible: aborted.visible || ended.visible,
+            ended: true,
         })
     }
 }

@@ -13,6 +13,9 @@ use crate::partition::runner::Runner;
 use crate::partition::view::BusView;
 use crate::topology::model::{ActorId, Plan};
 
+/// The most looks at the shared words between two passes.
+const LOOKS: u32 = 64;
+
 /// What a pass over the actors came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pass {
@@ -37,6 +40,8 @@ pub(crate) struct Turns {
     command: CommandView,
     order: Order,
     runners: Vec<Runner>,
+    /// Those that aren't done.
+    going_on: usize,
     stepped: bool,
 }
 
@@ -54,7 +59,7 @@ impl Turns {
         let supervisor = view.supervisor();
         let command = supervisor.section(SectionKind::Command, &own.name)?;
         let command = CommandView::new(supervisor, command)?;
-        let runners = actors(plan, life.partition)
+        let runners: Vec<_> = actors(plan, life.partition)
             .map(|id| Runner::new(plan, &view, locals, id))
             .collect::<Result<_, _>>()?;
         // An actor's factory may have shown its cells' first values, which nobody waits for; whatever its recovery showed
@@ -73,6 +78,7 @@ impl Turns {
             ),
             order: command.order(),
             command,
+            going_on: runners.iter().filter(|runner| !runner.is_done()).count(),
             runners,
             stepped: false,
         };
@@ -123,7 +129,7 @@ impl Turns {
             self.idle.reset();
             return Ok(Pass::Busy);
         }
-        if self.runners.iter().all(Runner::is_done) {
+        if self.going_on == 0 {
             return Ok(self.end(Ending::Done));
         }
         Ok(Pass::Idle)
@@ -147,6 +153,7 @@ impl Turns {
             })?;
             busy |= turn.busy;
             visible |= turn.visible;
+            self.going_on -= usize::from(turn.ended);
         }
         if !self.stepped {
             self.stepped = true;
@@ -158,14 +165,23 @@ impl Turns {
         Ok(busy)
     }
 
-    /// What the wait strategy does after a pass that found nothing.
+    /// What the wait strategy does after a pass that found nothing, until the next one may find something.
+    ///
+    /// A look at the shared words is a small part of a pass. After so many of them there is a pass all the same, for an actor
+    /// that has inputs and looks at something else too.
     #[inline]
     fn rest(&mut self) {
-        if self.idle.looks_again() {
-            return;
-        }
         let (polls, has_news) = outlook(&self.runners, &self.command, self.order);
-        self.idle.wait(&self.pulse, polls, has_news);
+        for _ in 0..LOOKS {
+            if !self.idle.looks_again() {
+                return self.idle.wait(&self.pulse, polls, has_news);
+            }
+            self.beats += 1;
+            self.pulse.idle_beat(self.beats);
+            if polls || has_news() {
+                return;
+            }
+        }
     }
 
     /// Sleeps until there is something to do, or `at_most` has passed.
@@ -181,11 +197,7 @@ impl Turns {
 }
 
 /// Whether an actor waits for something that rings no doorbell, and the look at all shared words that a turn would look at.
-fn outlook(
-    runners: &[Runner],
-    command: &CommandView,
-    order: Order,
-) -> (bool, impl FnOnce() -> bool) {
+fn outlook(runners: &[Runner], command: &CommandView, order: Order) -> (bool, impl Fn() -> bool) {
     let polls = runners.iter().any(|runner| runner.polls(order));
     let has_news = move || command.order() != order || runners.iter().any(Runner::has_news);
     (polls, has_news)

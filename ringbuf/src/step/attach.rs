@@ -95,6 +95,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 failed: None,
                 hints: Vec::new(),
                 hint_readers: Vec::new(),
+                watched: Vec::new(),
                 inputs: Vec::new(),
                 outputs: Vec::new(),
                 cells: Vec::new(),
@@ -211,7 +212,10 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 .as_ref()
                 .and_then(|(_, numbers)| numbers.get(link).copied());
             match (peer, number) {
-                (Some((hinted, _)), Some(number)) => hinted.links[number as usize] = place,
+                (Some((hinted, _)), Some(number)) => {
+                    hinted.links[number as usize] = place;
+                    ports[place as usize].hinted();
+                }
                 _ => scanned.push(place),
             }
         }
@@ -363,6 +367,8 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             core.records.outputs(),
             "outputs attached"
         );
+        let looked_at = |port: &&Rc<InPort>| !port.hinted.get();
+        core.watched = core.inputs.iter().filter(looked_at).cloned().collect();
         core.recover();
         core
     }

@@ -17,12 +17,10 @@ use crate::word::Ordering;
 
 /// What a look at the used ports and cells of a step has found.
 struct Found {
-    /// Nothing forbids a commit.
-    sound: bool,
     /// There is something to commit.
     touched: bool,
-    /// A receiver met the step's limit.
-    limited: bool,
+    /// A slot or a cell is still in somebody's hands.
+    held: bool,
 }
 
 /// A cell and where its buffers lie.
@@ -61,6 +59,8 @@ pub struct StepCore<const MISTAKE: u8 = { mistake::NONE }> {
     pub(crate) hints: Vec<Rc<Hints>>,
     /// Those that its inputs read.
     pub(crate) hint_readers: Vec<Rc<HintReader>>,
+    /// The inputs that nobody hints at.
+    pub(crate) watched: Vec<Rc<InPort>>,
     /// What no other core of this process may attach while this one lives.
     pub(crate) claims: Vec<Claimed>,
 }
@@ -114,64 +114,96 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     /// [`StepError`]; then nothing was committed, nothing will be, and the incarnation has to end.
     #[inline]
     pub fn finish(&mut self, verdict: Verdict) -> Result<Outcome, StepError> {
-        self.gate.shut();
-        if verdict != Verdict::Done && self.is_idle() {
-            return Ok(Outcome::default());
-        }
-        let refused = self.gate.refused();
+        let marked = self.gate.shut();
         let found = self.survey();
-        if !found.sound || refused.is_some() || self.failed.is_some() {
-            self.check(refused)?;
+        if marked || found.held || self.failed.is_some() {
+            return self.finish_marked(verdict, found);
         }
-        let commit = match verdict {
-            // A refused claim aborts the step whatever it returned: a part of its work is missing.
-            Verdict::Done => refused.is_none(),
-            Verdict::Keep => refused.is_none() && found.touched,
-            Verdict::Abort => false,
-        };
-        let visible = if commit {
-            self.commit(verdict == Verdict::Done)
-        } else {
-            if found.touched {
-                self.abort();
-            }
-            let visible = self.settle();
-            self.shut();
-            visible
-        };
+        Ok(self.settle_as(verdict, found.touched))
+    }
+
+    /// Ends a step in which something was met that most steps don't meet.
+    #[cold]
+    #[inline(never)]
+    fn finish_marked(&mut self, verdict: Verdict, found: Found) -> Result<Outcome, StepError> {
+        let refused = self.gate.refused();
+        self.check(refused)?;
+        // A refused claim aborts the step whatever it returned: a part of its work is missing.
+        let verdict = refused.map_or(verdict, |_| Verdict::Abort);
         Ok(Outcome {
-            committed: commit,
-            visible,
             refused,
-            limited: found.limited,
+            limited: self.gate.limited(),
+            ..self.settle_as(verdict, found.touched)
         })
     }
 
-    /// Whether the step has used nothing, and nothing is left to do from earlier ones.
+    /// Commits or aborts, publishes, and gives back what is due.
     #[inline]
-    fn is_idle(&self) -> bool {
-        self.gate.is_unused() && self.owing.is_empty() && self.failed.is_none()
+    fn settle_as(&mut self, verdict: Verdict, touched: bool) -> Outcome {
+        let committed = verdict == Verdict::Done || touched && verdict == Verdict::Keep;
+        let visible = if committed {
+            self.commit(verdict == Verdict::Done)
+        } else {
+            if touched {
+                self.abort();
+            }
+            self.settle()
+        };
+        Outcome {
+            committed,
+            visible,
+            ..Outcome::default()
+        }
     }
 
-    /// Looks once at everything that the step has used.
+    /// Looks once at everything that the step has used, and shuts it.
     #[inline]
     fn survey(&self) -> Found {
         let dirty = self.gate.dirty.get();
-        let mut found = Found {
-            sound: bits_of(dirty).all(|index| !self.cells[index].cell.is_borrowed()),
-            touched: dirty != 0,
-            limited: false,
-        };
-        for port in self.used_inputs() {
-            found.sound &= port.inlet.fault().is_none();
-            found.touched |= port.inlet.has_moved();
-            found.limited |= port.inlet.was_limited();
+        let mut touched = dirty != 0;
+        let mut held = touched && self.holds_cells(dirty);
+        self.each_input(|_, port| {
+            touched |= port.inlet.has_moved();
+            port.inlet.shut();
+        });
+        self.each_output(|_, port| {
+            touched |= port.outlet.has_moved();
+            held |= port.held.get();
+            port.outlet.shut();
+        });
+        Found { touched, held }
+    }
+
+    fn holds_cells(&self, dirty: u64) -> bool {
+        bits_of(dirty).any(|index| self.cells[index].cell.is_borrowed())
+    }
+
+    /// Calls `each` with every used input and its place.
+    #[inline]
+    pub(super) fn each_input(&self, mut each: impl FnMut(usize, &InPort)) {
+        if self.gate.opens_all() {
+            for (index, port) in self.inputs.iter().enumerate() {
+                each(index, port);
+            }
+        } else {
+            for index in self.gate.inputs.iter() {
+                each(index, &self.inputs[index]);
+            }
         }
-        for port in self.used_outputs() {
-            found.sound &= port.outlet.fault().is_none() && !port.held.get();
-            found.touched |= port.outlet.has_moved();
+    }
+
+    /// Calls `each` with every used output and its place.
+    #[inline]
+    pub(super) fn each_output(&self, mut each: impl FnMut(usize, &OutPort)) {
+        if self.gate.opens_all() {
+            for (index, port) in self.outputs.iter().enumerate() {
+                each(index, port);
+            }
+        } else {
+            for index in self.gate.outputs.iter() {
+                each(index, &self.outputs[index]);
+            }
         }
-        found
     }
 
     /// Runs a step that counts in no way: it sees what a step would see, and nothing that it sends, receives or changes, no
@@ -192,8 +224,8 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     /// Ends a step whose handler unwound: nothing of it remains.
     pub fn abandon(&mut self) {
         self.gate.shut();
+        let _ = self.survey();
         self.abort();
-        self.shut();
     }
 
     #[inline]
@@ -204,16 +236,6 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     #[inline]
     pub(super) fn used_outputs(&self) -> impl Iterator<Item = &OutPort> {
         self.gate.outputs.iter().map(|index| &*self.outputs[index])
-    }
-
-    #[inline]
-    pub(super) fn shut(&self) {
-        for port in self.used_inputs() {
-            port.inlet.shut();
-        }
-        for port in self.used_outputs() {
-            port.outlet.shut();
-        }
     }
 
     /// What forbids a commit whatever the author says. It stays: a peer's word that was impossible once, or a slot that
@@ -230,7 +252,6 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
 
     fn fail(&mut self, error: StepError) -> StepError {
         self.abort();
-        self.shut();
         self.failed = Some(error.clone());
         error
     }
@@ -316,6 +337,25 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     /// Gives back what inputs owe that did not move in this step; whether any did.
     #[inline]
     pub(super) fn settle(&mut self) -> bool {
+        if self.gate.opens_all() {
+            return self.settle_all();
+        }
+        if self.owing.is_empty() {
+            return false;
+        }
+        self.settle_owing()
+    }
+
+    #[inline]
+    fn settle_all(&self) -> bool {
+        let mut visible = false;
+        for port in &self.inputs {
+            visible |= !port.inlet.has_moved() && port.inlet.settle(false);
+        }
+        visible
+    }
+
+    fn settle_owing(&mut self) -> bool {
         let mut visible = false;
         let mut stay = 0;
         for read in 0..self.owing.len() {
@@ -334,14 +374,15 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     }
 
     /// Whether a step could do more than the last one could: a message, a close that no step has seen, or news of the link
-    /// that refused. Reads the shared words; for a partition about to park.
+    /// that refused. Reads the shared words, and takes each message and close for news once.
+    #[inline]
     #[must_use]
     pub fn has_news(&self, refused: Option<usize>) -> bool {
         match refused {
             Some(index) => self.outputs[index].outlet.has_news(),
             None => {
                 self.hint_readers.iter().any(|hints| hints.has_unseen())
-                    || self.inputs.iter().any(|port| port.has_news())
+                    || self.watched.iter().any(|port| port.has_news())
                     || self.used_outputs().any(|port| port.outlet.has_room_again())
             }
         }
