@@ -154,12 +154,6 @@ impl Pulse {
         self.set(pulse_word::BEAT, beats);
     }
 
-    /// One heartbeat of a turn in which no actor runs.
-    #[inline]
-    pub fn idle_beat(&self, beats: u64) {
-        self.set(pulse_word::BEAT, beats);
-    }
-
     /// The last beat of the incarnation before: beats go on from there.
     #[must_use]
     pub fn beats(&self) -> u64 {

@@ -13,9 +13,6 @@ use crate::partition::runner::Runner;
 use crate::partition::view::BusView;
 use crate::topology::model::{ActorId, Plan};
 
-/// The most looks at the shared words between two passes.
-const LOOKS: u32 = 64;
-
 /// What a pass over the actors came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pass {
@@ -153,7 +150,9 @@ impl Turns {
             })?;
             busy |= turn.busy;
             visible |= turn.visible;
-            self.going_on -= usize::from(turn.ended);
+            if turn.ended {
+                self.going_on -= 1;
+            }
         }
         if !self.stepped {
             self.stepped = true;
@@ -165,23 +164,17 @@ impl Turns {
         Ok(busy)
     }
 
-    /// What the wait strategy does after a pass that found nothing, until the next one may find something.
+    /// What the wait strategy does after a pass that found nothing.
     ///
-    /// A look at the shared words is a small part of a pass. After so many of them there is a pass all the same, for an actor
-    /// that has inputs and looks at something else too.
+    /// A spinning partition makes its whole pass again, and doesn't look at the shared words alone in a tighter loop: it would
+    /// fetch the line that it waits on so often that the sender loses it between the message and its publication.
     #[inline]
     fn rest(&mut self) {
-        let (polls, has_news) = outlook(&self.runners, &self.command, self.order);
-        for _ in 0..LOOKS {
-            if !self.idle.looks_again() {
-                return self.idle.wait(&self.pulse, polls, has_news);
-            }
-            self.beats += 1;
-            self.pulse.idle_beat(self.beats);
-            if polls || has_news() {
-                return;
-            }
+        if self.idle.looks_again() {
+            return;
         }
+        let (polls, has_news) = outlook(&self.runners, &self.command, self.order);
+        self.idle.wait(&self.pulse, polls, has_news);
     }
 
     /// Sleeps until there is something to do, or `at_most` has passed.
@@ -197,7 +190,11 @@ impl Turns {
 }
 
 /// Whether an actor waits for something that rings no doorbell, and the look at all shared words that a turn would look at.
-fn outlook(runners: &[Runner], command: &CommandView, order: Order) -> (bool, impl Fn() -> bool) {
+fn outlook(
+    runners: &[Runner],
+    command: &CommandView,
+    order: Order,
+) -> (bool, impl FnOnce() -> bool) {
     let polls = runners.iter().any(|runner| runner.polls(order));
     let has_news = move || command.order() != order || runners.iter().any(Runner::has_news);
     (polls, has_news)

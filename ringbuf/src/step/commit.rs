@@ -49,7 +49,11 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     #[inline]
     fn store_cells(&self) -> u64 {
         let mut bits = self.cell_bits();
-        let dirty = self.gate.dirty.replace(0);
+        let dirty = self.gate.dirty.get();
+        if dirty == 0 && MISTAKE != mistake::UNTOUCHED_CELL_FLIPPED {
+            return bits;
+        }
+        self.gate.dirty.set(0);
         for index in bits_of(dirty) {
             let port = &self.cells[index];
             let other = !(bits >> index);
@@ -163,27 +167,33 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     #[inline]
     fn show(&mut self, done: bool) -> bool {
         let mut visible = self.publish();
-        visible |= self.settle();
-        visible |= self.settle_moved();
+        visible |= if self.gate.opens_all() {
+            self.settle_each()
+        } else {
+            self.settle() | self.settle_moved()
+        };
         if done {
             self.close();
         }
         visible | done
     }
 
+    /// Makes what was received count as consumed, and gives back what is due: of an actor with few ports.
+    #[inline]
+    fn settle_each(&self) -> bool {
+        let mut visible = false;
+        for port in &self.inputs {
+            let moved = port.inlet.has_moved();
+            port.inlet.commit();
+            visible |= port.inlet.settle(moved);
+        }
+        visible
+    }
+
     /// Makes what was received count as consumed, and gives back what is due of that.
     #[inline]
     fn settle_moved(&mut self) -> bool {
         let mut visible = false;
-        if self.gate.opens_all() {
-            for port in &self.inputs {
-                if port.inlet.has_moved() {
-                    port.inlet.commit();
-                    visible |= port.inlet.settle(true);
-                }
-            }
-            return visible;
-        }
         for index in self.gate.inputs.iter() {
             let port = &self.inputs[index];
             if port.inlet.has_moved() {

@@ -21,6 +21,8 @@ struct Found {
     touched: bool,
     /// A slot or a cell is still in somebody's hands.
     held: bool,
+    /// A link may have something to be given back that doesn't wait for more.
+    owing: bool,
 }
 
 /// A cell and where its buffers lie.
@@ -114,12 +116,27 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     /// [`StepError`]; then nothing was committed, nothing will be, and the incarnation has to end.
     #[inline]
     pub fn finish(&mut self, verdict: Verdict) -> Result<Outcome, StepError> {
+        match self.end(verdict) {
+            Ok(outcome) => Ok(outcome),
+            Err(found) => self.finish_marked(verdict, found),
+        }
+    }
+
+    /// Ends a step as [`finish`](Self::finish) with [`Verdict::Keep`] does, if it is one like most; if something was met that most
+    /// steps don't meet, `finish` has to.
+    #[inline]
+    pub fn keep(&mut self) -> Option<Outcome> {
+        self.end(Verdict::Keep).ok()
+    }
+
+    #[inline]
+    fn end(&mut self, verdict: Verdict) -> Result<Outcome, Found> {
         let marked = self.gate.shut();
         let found = self.survey();
         if marked || found.held || self.failed.is_some() {
-            return self.finish_marked(verdict, found);
+            return Err(found);
         }
-        Ok(self.settle_as(verdict, found.touched))
+        Ok(self.settle_as(verdict, &found))
     }
 
     /// Ends a step in which something was met that most steps don't meet.
@@ -133,21 +150,21 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         Ok(Outcome {
             refused,
             limited: self.gate.limited(),
-            ..self.settle_as(verdict, found.touched)
+            ..self.settle_as(verdict, &found)
         })
     }
 
     /// Commits or aborts, publishes, and gives back what is due.
     #[inline]
-    fn settle_as(&mut self, verdict: Verdict, touched: bool) -> Outcome {
-        let committed = verdict == Verdict::Done || touched && verdict == Verdict::Keep;
+    fn settle_as(&mut self, verdict: Verdict, found: &Found) -> Outcome {
+        let committed = verdict == Verdict::Done || found.touched && verdict == Verdict::Keep;
         let visible = if committed {
             self.commit(verdict == Verdict::Done)
         } else {
-            if touched {
+            if found.touched {
                 self.abort();
             }
-            self.settle()
+            found.owing && self.settle()
         };
         Outcome {
             committed,
@@ -162,8 +179,10 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         let dirty = self.gate.dirty.get();
         let mut touched = dirty != 0;
         let mut held = touched && self.holds_cells(dirty);
+        let mut owing = !self.owing.is_empty();
         self.each_input(|_, port| {
             touched |= port.inlet.has_moved();
+            owing |= port.inlet.owes();
             port.inlet.shut();
         });
         self.each_output(|_, port| {
@@ -171,7 +190,11 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             held |= port.held.get();
             port.outlet.shut();
         });
-        Found { touched, held }
+        Found {
+            touched,
+            held,
+            owing,
+        }
     }
 
     fn holds_cells(&self, dirty: u64) -> bool {
