@@ -118,7 +118,7 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     pub fn finish(&mut self, verdict: Verdict) -> Result<Outcome, StepError> {
         match self.end(verdict) {
             Ok(outcome) => Ok(outcome),
-            Err(found) => self.finish_marked(verdict, found),
+            Err(found) => self.finish_marked(verdict, &found),
         }
     }
 
@@ -142,7 +142,7 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     /// Ends a step in which something was met that most steps don't meet.
     #[cold]
     #[inline(never)]
-    fn finish_marked(&mut self, verdict: Verdict, found: Found) -> Result<Outcome, StepError> {
+    fn finish_marked(&mut self, verdict: Verdict, found: &Found) -> Result<Outcome, StepError> {
         let refused = self.gate.refused();
         self.check(refused)?;
         // A refused claim aborts the step whatever it returned: a part of its work is missing.
@@ -150,7 +150,7 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         Ok(Outcome {
             refused,
             limited: self.gate.limited(),
-            ..self.settle_as(verdict, &found)
+            ..self.settle_as(verdict, found)
         })
     }
 
