@@ -6,6 +6,7 @@ use crate::layout::cell_buffer_words;
 use crate::memory::Words;
 use crate::step::cell::{AnyCell, Buffer};
 use crate::step::claims::Claimed;
+use crate::step::collections::UndoLog;
 use crate::step::delta::Delta;
 use crate::step::gate::Gate;
 use crate::step::hints::{HintReader, Hints};
@@ -52,6 +53,8 @@ pub struct StepCore<const MISTAKE: u8 = { mistake::NONE }> {
     pub(crate) inputs: Vec<Rc<InPort>>,
     pub(crate) outputs: Vec<Rc<OutPort>>,
     pub(crate) cells: Vec<CellPort>,
+    /// Of the durable collections, if there are any.
+    pub(crate) undo: Option<Rc<UndoLog<MISTAKE>>>,
     pub(crate) delta: Delta,
     /// The places of the inputs that may have consumed more than they gave back.
     pub(crate) owing: Vec<u32>,
@@ -150,7 +153,10 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     /// Whether the step has used nothing, and nothing is left to do from earlier ones.
     #[inline]
     fn is_idle(&self) -> bool {
-        self.gate.is_unused() && self.owing.is_empty() && self.failed.is_none()
+        self.gate.is_unused()
+            && self.owing.is_empty()
+            && self.failed.is_none()
+            && !self.has_changed_collections()
     }
 
     /// Looks once at everything that the step has used.
@@ -159,7 +165,7 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         let dirty = self.gate.dirty.get();
         let mut found = Found {
             sound: bits_of(dirty).all(|index| !self.cells[index].cell.is_borrowed()),
-            touched: dirty != 0,
+            touched: dirty != 0 || self.has_changed_collections(),
             limited: false,
         };
         for port in self.used_inputs() {
@@ -290,6 +296,14 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         if dirty != 0 {
             self.restore_cells(dirty);
         }
+        if let Some(undo) = &self.undo {
+            undo.undo();
+        }
+    }
+
+    #[inline]
+    fn has_changed_collections(&self) -> bool {
+        self.undo.as_ref().is_some_and(|undo| undo.count() > 0)
     }
 
     /// Fills changed copies anew, but for those that somebody still holds.
