@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use airssys_ringbuf::Message;
+use airssys_ringbuf::layout::CHANGES;
 
 use super::ends::{self, Declaration, Ends, LinkIn, LinkOut};
 use super::host::HostBuilder;
@@ -55,6 +56,8 @@ pub struct TopologyBuilder {
     pub(super) links: Vec<LinkDraft>,
     pub(super) locals: Vec<LocalDraft>,
     pub(super) foreign: Vec<ForeignEnd>,
+    /// Actors with more than one bound on their changes.
+    pub(super) bounded_twice: Vec<String>,
 }
 
 /// A link as declared, of which an end may still be loose.
@@ -108,6 +111,7 @@ impl TopologyBuilder {
             links: Vec::new(),
             locals: Vec::new(),
             foreign: Vec::new(),
+            bounded_twice: Vec::new(),
         }
     }
 
@@ -392,6 +396,9 @@ impl PartitionBuilder<'_> {
         for &link in &declaration.local_inputs {
             self.plan.locals[link].to = Some(actor);
         }
+        if let [_, _, ..] = declaration.changes[..] {
+            self.plan.bounded_twice.push(name.clone());
+        }
         let foreign = declaration.foreign.into_iter();
         self.plan
             .foreign
@@ -401,6 +408,8 @@ impl PartitionBuilder<'_> {
             inputs: declaration.inputs,
             outputs: declaration.outputs,
             cells: declaration.cells,
+            changes: declaration.changes.first().copied().unwrap_or(CHANGES),
+            collections: declaration.collections,
         });
         self.settings().factories.0.push(factory);
     }

@@ -5,6 +5,7 @@
 //! | `builder` | declaring: partitions, actors, links |
 //! | `host` | declaring host ports |
 //! | `ends`, `local_ends` | what an actor is declared with, by value |
+//! | `durable` | durable collections, likewise |
 //! | `validate`, `limits`, `error` | what `build` refuses |
 //! | `model` | the plan that everybody else reads |
 //! | `describe` | canonical text, digest, differences |
@@ -14,6 +15,7 @@
 pub(crate) mod bill;
 mod builder;
 pub(crate) mod describe;
+pub mod durable;
 mod ends;
 mod error;
 mod fan_in;

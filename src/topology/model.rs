@@ -153,6 +153,9 @@ pub(crate) struct ActorPlan {
     pub(crate) inputs: Vec<LinkId>,
     pub(crate) outputs: Vec<LinkId>,
     pub(crate) cells: Vec<CellPlan>,
+    pub(crate) collections: Vec<CollectionPlan>,
+    /// Words that a step may change in the collections; of an actor without any, nothing.
+    pub(crate) changes: u64,
 }
 
 /// One link with both of its ends.
@@ -188,6 +191,37 @@ pub(crate) struct CellPlan {
     pub(crate) schema_text: String,
     pub(crate) size: usize,
     pub(crate) align: usize,
+}
+
+/// One durable collection of an actor.
+#[derive(Clone, Debug)]
+pub(crate) struct CollectionPlan {
+    pub(crate) name: String,
+    pub(crate) kind: CollectionKind,
+    pub(crate) schema_text: String,
+    /// Bytes of a key, of those that have keys, and of a value.
+    pub(crate) sizes: (usize, usize),
+    pub(crate) capacity: u64,
+}
+
+/// What a collection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CollectionKind {
+    Vector,
+    Last,
+    Map,
+    Table,
+}
+
+impl fmt::Display for CollectionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Vector => "vector",
+            Self::Last => "last",
+            Self::Map => "map",
+            Self::Table => "table",
+        })
+    }
 }
 
 /// How much is asked of a machine that may not have it.
