@@ -488,3 +488,56 @@ fn the_first_mistake_in_the_order_of_declaration_is_reported() {
     });
     assert!(matches!(error, TopologyError::NoActors { .. }), "{error}");
 }
+
+/// The error of an actor `base` with these ends.
+fn refused_ends<E: airssys_rt::Ends>(ends: E) -> TopologyError {
+    let mut plan = Topology::builder("quotes");
+    plan.partition("base").actor("base", ends, |_| Nothing);
+    plan.build().unwrap_err()
+}
+
+#[test]
+fn collections_of_impossible_sizes_and_names_are_refused() {
+    says(
+        &refused_ends(durable::vector::<Tick>("trades", 0)),
+        "topology `quotes`, actor `base`, durable vector `trades`: capacity 0 holds no entry; use 1 to 4294967296",
+    );
+    says(
+        &refused_ends(durable::map::<u64, Tick>("orders", (1 << 32) + 1)),
+        "topology `quotes`, actor `base`, durable map `orders`: capacity 4294967297 is above the maximum; use at most \
+         4294967296",
+    );
+    let error = refused_ends(durable::last::<Tick>("Last", 4));
+    assert!(matches!(error, TopologyError::CellName { .. }), "{error}");
+    let error = refused_ends((durable::<u64>("a"), durable::table::<Tick>("a", 4)));
+    assert!(
+        matches!(error, TopologyError::DuplicateCell { .. }),
+        "{error}"
+    );
+    let huge = || durable::table::<[u64; 512]>("rows", 1 << 32);
+    let name = |table: u32| format!("rows-{table}");
+    let many: Vec<_> = (0..8)
+        .map(|table| durable::table::<[u64; 512]>(name(table), 1 << 32))
+        .collect();
+    let error = refused_ends(many);
+    assert!(
+        matches!(error, TopologyError::RegionTooLarge { .. }),
+        "{error}"
+    );
+    let mut plan = Topology::builder("quotes");
+    plan.partition("base").actor("base", huge(), |_| Nothing);
+    assert!(plan.build().is_ok(), "no machine may have it");
+}
+
+#[test]
+fn bounds_on_changes_are_checked() {
+    says(
+        &refused_ends((durable::vector::<Tick>("trades", 4), durable::changes(0))),
+        "topology `quotes`, actor `base`: 0 changed words a step are out of range; use `durable::changes` with 1 to 268435456",
+    );
+    says(
+        &refused_ends((durable::changes(5), durable::changes(5))),
+        "topology `quotes`, actor `base`: it has more than one `durable::changes`; an actor's collections share one bound, \
+         keep one",
+    );
+}
