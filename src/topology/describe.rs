@@ -28,7 +28,7 @@ const QUOTE_LEN_MAX: usize = 120;
 const SCHEMA_LINE: &str = " | ";
 
 /// The digest of the plan: equal for equal descriptions, in every build.
-pub(super) fn digest(plan: &Plan) -> u64 {
+pub(crate) fn digest(plan: &Plan) -> u64 {
     fnv1a64(describe(plan).as_bytes())
 }
 

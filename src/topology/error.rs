@@ -286,6 +286,19 @@ pub enum TopologyError {
     )]
     ChangesTwice { topology: String, actor: String },
 
+    /// A migration leads nowhere.
+    #[error(
+        "topology `{topology}`, migration of `{actor}/{state}`: {problem}; name a cell or a collection of the topology and the \
+         type that it has now"
+    )]
+    Migration {
+        topology: String,
+        actor: String,
+        /// The cell or the collection.
+        state: String,
+        problem: String,
+    },
+
     /// An actor has too many links in one direction.
     #[error(
         "topology `{topology}`, actor `{actor}`: {found} {direction} are above the maximum of {ACTOR_LINKS_MAX}; split the actor"

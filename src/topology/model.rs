@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_ringbuf::Layout;
+use airssys_ringbuf::region::SectionKind;
 
+use super::migration::Migration;
 use crate::actor::Actor;
 use crate::local::MakeLocal;
 use crate::partition::ports::{PortError, PortOpener};
@@ -46,7 +48,7 @@ pub(crate) type Factory =
     Arc<dyn Fn(&mut PortOpener<'_>) -> Result<Box<dyn Actor>, PortError> + Send + Sync>;
 
 /// The whole plan.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) name: String,
     pub(crate) bus: String,
@@ -64,6 +66,8 @@ pub(crate) struct Plan {
     pub(crate) drain_timeout: Duration,
     pub(crate) lock_memory: Want,
     pub(crate) huge_pages: Want,
+    /// How what an earlier program left is taken over.
+    pub(crate) migrations: Vec<Migration>,
     /// FNV-1a of [`super::describe::describe`]'s text.
     pub(crate) digest: u64,
 }
@@ -117,7 +121,7 @@ impl Plan {
 }
 
 /// What is pinned, killed and restarted as one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PartitionPlan {
     pub(crate) name: String,
     pub(crate) core: Option<usize>,
@@ -137,7 +141,7 @@ pub(crate) struct PartitionPlan {
 }
 
 /// One for each actor of a partition.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Factories(pub(crate) Vec<Factory>);
 
 impl fmt::Debug for Factories {
@@ -147,7 +151,7 @@ impl fmt::Debug for Factories {
 }
 
 /// One actor: its ports and cells in the order of its declaration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ActorPlan {
     pub(crate) name: String,
     pub(crate) inputs: Vec<LinkId>,
@@ -159,7 +163,7 @@ pub(crate) struct ActorPlan {
 }
 
 /// One link with both of its ends.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LinkPlan {
     pub(crate) name: String,
     pub(crate) schema_text: String,
@@ -175,7 +179,7 @@ pub(crate) struct LinkPlan {
 }
 
 /// One local link with both of its ends: it lies in this process's heap, in no region.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LocalPlan {
     pub(crate) name: String,
     pub(crate) capacity: usize,
@@ -211,6 +215,18 @@ pub(crate) enum CollectionKind {
     Last,
     Map,
     Table,
+}
+
+impl CollectionKind {
+    /// What its section is.
+    pub(crate) fn section_kind(self) -> SectionKind {
+        match self {
+            Self::Vector => SectionKind::Vector,
+            Self::Last => SectionKind::Last,
+            Self::Map => SectionKind::Map,
+            Self::Table => SectionKind::Table,
+        }
+    }
 }
 
 impl fmt::Display for CollectionKind {

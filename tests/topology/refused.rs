@@ -541,3 +541,69 @@ fn bounds_on_changes_are_checked() {
          keep one",
     );
 }
+
+#[test]
+fn migrations_lead_from_another_type_to_one_that_there_is() {
+    let refused = |declare: fn(&mut TopologyBuilder)| {
+        let mut plan = Topology::builder("quotes");
+        let ends = (
+            durable::<Tick>("last"),
+            durable::map::<u64, Tick>("orders", 4),
+        );
+        plan.partition("base").actor("base", ends, |_| Nothing);
+        declare(&mut plan);
+        plan.build().unwrap_err().to_string()
+    };
+    let tick = |old: &u64| Tick {
+        seq: *old,
+        price: 0.0,
+    };
+    let remedy = "; name a cell or a collection of the topology and the type that it has now";
+    assert_eq!(
+        refused(|plan| drop(plan.migrate("book", "last", |_: &u64| 0_u8))),
+        format!("topology `quotes`, migration of `book/last`: there is no such actor{remedy}")
+    );
+    for (text, declare) in [
+        (
+            "the actor has no such cell or collection",
+            (|plan| {
+                plan.migrate("base", "first", |_: &u64| 0_u8);
+            }) as fn(&mut TopologyBuilder),
+        ),
+        ("it is a map, whose entries can't be migrated", |plan| {
+            plan.migrate("base", "orders", |_: &u64| 0_u8);
+        }),
+        (
+            "it leads to another type than the topology has: the message is `u8` in the migration, `Tick` in the topology",
+            |plan| {
+                plan.migrate("base", "last", |_: &u64| 0_u8);
+            },
+        ),
+        ("both of its types are the same", |plan| {
+            plan.migrate("base", "last", |old: &Tick| *old);
+        }),
+    ] {
+        let found = refused(declare);
+        assert_eq!(
+            found,
+            format!(
+                "topology `quotes`, migration of `base/{}`: {text}{remedy}",
+                found
+                    .split('/')
+                    .nth(1)
+                    .and_then(|rest| rest.split('`').next())
+                    .unwrap()
+            )
+        );
+    }
+    let mut plan = Topology::builder("quotes");
+    plan.partition("base")
+        .actor("base", durable::<Tick>("last"), |_| Nothing);
+    plan.migrate("base", "last", tick)
+        .migrate("base", "last", tick);
+    let text = plan.build().unwrap_err().to_string();
+    assert!(
+        text.contains("there is another one from the same type"),
+        "{text}"
+    );
+}

@@ -51,6 +51,7 @@ mod record;
 mod recovery;
 mod sections;
 mod sender;
+mod takeover;
 mod watch;
 
 pub use self::attach::Attach;
@@ -68,6 +69,7 @@ pub use self::receiver::Receiver;
 pub use self::recovery::{End, recover};
 pub use self::sections::AttachError;
 pub use self::sender::Sender;
+pub use self::takeover::{Conversion, convert_section, copy_section};
 pub use self::watch::{Observer, Seen};
 pub use crate::ring::bare::TrySendError;
 pub use crate::ring::slot::Slot;
