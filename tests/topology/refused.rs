@@ -542,65 +542,57 @@ fn bounds_on_changes_are_checked() {
     );
 }
 
+/// The error of a topology with a cell, a map and the migration from `Old` to `New` of one of them.
+fn refused_migration<Old: Message, New: Message>(
+    whose: [&str; 2],
+    convert: fn(&Old) -> New,
+) -> String {
+    let mut plan = Topology::builder("quotes");
+    let ends = (
+        durable::<Tick>("last"),
+        durable::map::<u64, Tick>("orders", 4),
+    );
+    plan.partition("base").actor("base", ends, |_| Nothing);
+    plan.migrate(whose[0], whose[1], convert);
+    let error = plan.build().unwrap_err().to_string();
+    let [actor, state] = whose;
+    let head = format!("topology `quotes`, migration of `{actor}/{state}`: ");
+    let remedy = "; name a cell or a collection of the topology and the type that it has now";
+    let problem = error
+        .strip_prefix(&head)
+        .and_then(|rest| rest.strip_suffix(remedy));
+    problem.unwrap_or_else(|| panic!("{error}")).to_owned()
+}
+
 #[test]
 fn migrations_lead_from_another_type_to_one_that_there_is() {
-    let refused = |declare: fn(&mut TopologyBuilder)| {
-        let mut plan = Topology::builder("quotes");
-        let ends = (
-            durable::<Tick>("last"),
-            durable::map::<u64, Tick>("orders", 4),
-        );
-        plan.partition("base").actor("base", ends, |_| Nothing);
-        declare(&mut plan);
-        plan.build().unwrap_err().to_string()
-    };
-    let tick = |old: &u64| Tick {
-        seq: *old,
-        price: 0.0,
-    };
-    let remedy = "; name a cell or a collection of the topology and the type that it has now";
+    let byte = |_: &u64| 0_u8;
     assert_eq!(
-        refused(|plan| drop(plan.migrate("book", "last", |_: &u64| 0_u8))),
-        format!("topology `quotes`, migration of `book/last`: there is no such actor{remedy}")
+        refused_migration(["book", "last"], byte),
+        "there is no such actor"
     );
-    for (text, declare) in [
-        (
-            "the actor has no such cell or collection",
-            (|plan| {
-                plan.migrate("base", "first", |_: &u64| 0_u8);
-            }) as fn(&mut TopologyBuilder),
-        ),
-        ("it is a map, whose entries can't be migrated", |plan| {
-            plan.migrate("base", "orders", |_: &u64| 0_u8);
-        }),
-        (
-            "it leads to another type than the topology has: the message is `u8` in the migration, `Tick` in the topology",
-            |plan| {
-                plan.migrate("base", "last", |_: &u64| 0_u8);
-            },
-        ),
-        ("both of its types are the same", |plan| {
-            plan.migrate("base", "last", |old: &Tick| *old);
-        }),
-    ] {
-        let found = refused(declare);
-        assert_eq!(
-            found,
-            format!(
-                "topology `quotes`, migration of `base/{}`: {text}{remedy}",
-                found
-                    .split('/')
-                    .nth(1)
-                    .and_then(|rest| rest.split('`').next())
-                    .unwrap()
-            )
-        );
-    }
+    assert_eq!(
+        refused_migration(["base", "first"], byte),
+        "the actor has no such cell or collection"
+    );
+    assert_eq!(
+        refused_migration(["base", "orders"], byte),
+        "it is a map, whose entries can't be migrated"
+    );
+    assert_eq!(
+        refused_migration(["base", "last"], byte),
+        "it leads to another type than the topology has: the message is `u8` in the migration, `Tick` in the topology"
+    );
+    assert_eq!(
+        refused_migration(["base", "last"], |old: &Tick| *old),
+        "both of its types are the same"
+    );
     let mut plan = Topology::builder("quotes");
     plan.partition("base")
         .actor("base", durable::<Tick>("last"), |_| Nothing);
-    plan.migrate("base", "last", tick)
-        .migrate("base", "last", tick);
+    for price in [0.0, 1.0] {
+        plan.migrate("base", "last", move |seq: &u64| Tick { seq: *seq, price });
+    }
     let text = plan.build().unwrap_err().to_string();
     assert!(
         text.contains("there is another one from the same type"),

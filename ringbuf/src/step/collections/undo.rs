@@ -214,23 +214,25 @@ impl<const MISTAKE: u8> UndoLog<MISTAKE> {
         if MISTAKE == mistake::CHANGED_BEFORE_LOGGED {
             return self.write_before_logging(space, first, values);
         }
+        let run = &space.words.as_slice()[first..];
         let mut count = self.count.get();
-        for (word, value) in (first..).zip(values.clone()) {
-            let old = space.load(word);
+        let (mut from, mut to) = (usize::MAX, 0);
+        for (index, (word, value)) in run.iter().zip(values.clone()).enumerate() {
+            let old = word.load(Ordering::Relaxed);
             if old != value {
-                self.note(count, space.offset + 8 * word, old)?;
+                self.note(count, space.offset + 8 * (first + index), old)?;
                 count += 1;
+                from = from.min(index);
+                to = index + 1;
             }
         }
-        if count == self.count.get() {
+        if to == 0 {
             return Ok(());
         }
         self.take_in(count);
-        for (word, value) in (first..).zip(values) {
-            let place = space.words.at(word);
-            if place.load(Ordering::Relaxed) != value {
-                place.store(value, Ordering::Relaxed);
-            }
+        // Those between that don't differ get what they have.
+        for (word, value) in run.iter().zip(values).take(to).skip(from) {
+            word.store(value, Ordering::Relaxed);
         }
         Ok(())
     }
