@@ -66,7 +66,7 @@ fn main() -> Result<()> {
     let (rounds, turns, kills) = if has("--quick") {
         (3, 20_000, 5)
     } else {
-        (9, 100_000, 25)
+        (9, 40_000, 25)
     };
     let steps = measure_steps(rounds, turns)?;
     let restarts = restart::measure(kills)?;
