@@ -282,11 +282,11 @@ fn hints() {
 
 #[test]
 fn undo() {
+    use undo_entry_word::{COUNT, OLD, PLACE};
     assert_eq!(
         [undo_word::STEP, undo_word::COUNT, undo_word::ENTRIES],
         [0, 1, 16]
     );
-    use undo_entry_word::{COUNT, OLD, PLACE};
     assert_eq!([PLACE, OLD, COUNT], [0, 1, 2]);
     assert_eq!([CHANGES, CHANGES_MAX], [4096, 1 << 28]);
     for (changes, len) in [(1, 256), (8, 256), (9, 384), (CHANGES, 65_664)] {

@@ -60,25 +60,19 @@ pub fn convert_section(
     conversion: &mut Conversion<'_>,
 ) -> Result<(), ObserveError> {
     let (there, here) = (words_of(from, old)?, words_to(to, new)?);
-    let (first, values) = match old.kind {
-        SectionKind::Cell => {
-            let records = records_of(from, actor, ends.0, ends.1)?;
-            let control = records.load_control();
-            let bits = records.cell_bits(control.active).load(Ordering::Relaxed);
-            let buffer = bits >> index & 1;
-            // Before the first commit there is no value.
-            (0, buffer..buffer + u64::from(control.steps > 0))
-        }
-        _ => {
-            copy_words(&there, &here, collection_word::ENTRIES);
-            let len = there.at(collection_word::LEN).load(Ordering::Relaxed);
-            let len = if old.kind == SectionKind::Table {
-                old.count
-            } else {
-                len.min(old.count)
-            };
-            (collection_word::ENTRIES, 0..len)
-        }
+    let (first, values) = if old.kind == SectionKind::Cell {
+        let records = records_of(from, actor, ends.0, ends.1)?;
+        let control = records.load_control();
+        let bits = records.cell_bits(control.active).load(Ordering::Relaxed);
+        let buffer = bits >> index & 1;
+        // Before the first commit there is no value.
+        (0, buffer..buffer + u64::from(control.steps > 0))
+    } else {
+        copy_words(&there, &here, collection_word::ENTRIES);
+        let len = there.at(collection_word::LEN).load(Ordering::Relaxed);
+        let all = old.kind == SectionKind::Table;
+        let values = if all { old.count } else { len.min(old.count) };
+        (collection_word::ENTRIES, 0..values)
     };
     let place = |value: u64, entry: &SectionEntry| first + (value * entry.stride / 8) as usize;
     let (mut bytes, mut converted) = (vec![0; conversion.from], vec![0; conversion.to]);

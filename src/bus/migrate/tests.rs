@@ -194,8 +194,8 @@ fn a_kill_leaves_the_old_bus_or_the_new_one() {
         LEFT.set(place);
         let taken = catch_unwind(AssertUnwindSafe(|| root.acquire(&migrating).map(drop)));
         LEFT.set(usize::MAX);
-        if taken.is_ok() {
-            taken.unwrap().unwrap();
+        if let Ok(taken) = taken {
+            taken.unwrap();
             Book::attach(&root.region(&migrating)).is(new);
             break;
         }

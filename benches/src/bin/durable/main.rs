@@ -33,10 +33,18 @@ const LARGE: usize = 1 << 20;
 /// Rows that a step changes a word of.
 const CHANGES: [usize; 4] = [0, 1, 8, 64];
 
-const SUBJECTS: [(Subject, &str); 6] = [
+const SUBJECTS: [(Subject, &str); 8] = [
     (Subject::Nothing, "no durable state"),
     (Subject::SmallCell, "a cell of 64 B"),
     (Subject::Cell, "a cell of 4 KiB"),
+    (
+        Subject::Heap { rows: SMALL },
+        "64 KiB of the heap, lost at a crash",
+    ),
+    (
+        Subject::Heap { rows: LARGE },
+        "64 MiB of the heap, any row, lost at a crash",
+    ),
     (
         Subject::Table {
             rows: SMALL,

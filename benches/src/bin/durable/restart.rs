@@ -105,7 +105,9 @@ fn large() -> Built {
     with_table("bench-durable-large", LARGE)
 }
 
-const BUILDS: [(fn() -> Built, &str); 3] = [
+type Build = fn() -> Built;
+
+const BUILDS: [(Build, &str); 3] = [
     (cell, "a cell of 64 B"),
     (small, "a table of 64 KiB"),
     (large, "a table of 64 MiB"),

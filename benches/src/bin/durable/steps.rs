@@ -15,6 +15,10 @@ pub(crate) enum Subject {
     Nothing,
     SmallCell,
     Cell,
+    /// So many rows in this process's heap, which nobody could recover.
+    Heap {
+        rows: usize,
+    },
     /// A table of so many rows, of which any of `hot`, evenly spaced, are changed.
     Table {
         rows: usize,
@@ -39,6 +43,13 @@ impl Change for () {
 impl<const N: usize> Change for Durable<[u64; N]> {
     fn change(&mut self, random: usize) {
         self.borrow_mut()[random % N] += 1;
+    }
+}
+
+impl Change for Vec<Row> {
+    fn change(&mut self, random: usize) {
+        let row = random % self.len();
+        self[row][3] += 1;
     }
 }
 
@@ -93,6 +104,10 @@ pub(crate) fn nanoseconds(subject: Subject, changes: &[usize], turns: u64) -> Re
             let cell = durable::<[u64; 512]>("cell");
             partition.actor("owner", cell, move |cell| actor(cell, make()))
         }
+        Subject::Heap { rows } => partition.actor("owner", (), move |()| {
+            // Written, so that it is there.
+            actor(vec![[1; 8]; rows], make())
+        }),
         Subject::Table { rows, hot } => {
             let table = durable::table::<Row>("table", rows);
             partition.actor("owner", table, move |table| {

@@ -72,6 +72,7 @@ impl<T: Message, const MISTAKE: u8> DurableRing<T, MISTAKE> {
     }
 
     /// Copies of all values, the oldest first.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = T> + ExactSizeIterator + '_ {
         let len = self.len();
         let first = self.pushed() - len as u64;

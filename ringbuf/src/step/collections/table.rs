@@ -44,6 +44,7 @@ impl<R: Message, const MISTAKE: u8> DurableTable<R, MISTAKE> {
     }
 
     /// Copies of all rows, in order.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = R> + ExactSizeIterator + '_ {
         (0..self.rows()).map(|row| self.store.read(self.store.at(row)))
     }

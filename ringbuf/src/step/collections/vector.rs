@@ -69,6 +69,7 @@ impl<T: Message, const MISTAKE: u8> DurableVec<T, MISTAKE> {
     }
 
     /// Copies of all values, in order.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = T> + ExactSizeIterator + '_ {
         (0..self.len()).map(|index| self.store.read(self.store.at(index)))
     }
