@@ -16,7 +16,8 @@ use crate::word::{AtomicU64, Ordering};
 /// A value that survives its actor's restart: part of the step's commit.
 ///
 /// Plain fields of an actor are caches; they start anew with each incarnation and an aborted step doesn't undo them. What a
-/// `Durable` holds is always what the last committed step left. It is at most 4 KiB.
+/// `Durable` holds is always what the last committed step left. It is at most 4 KiB: a step copies all of it, once, if it changes
+/// it. What is larger lies in a collection, such as [`DurableTable`](super::DurableTable).
 pub struct Durable<S: Message> {
     cell: Rc<CellState<S>>,
     gate: Rc<Gate>,
