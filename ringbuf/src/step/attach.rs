@@ -16,6 +16,7 @@ use crate::ring::inlet::Inlet;
 use crate::ring::outlet::Outlet;
 use crate::slots::MappedRing;
 use crate::step::cell::{AnyCell, CellState, Durable};
+use crate::step::collections::UndoLog;
 use crate::step::core::{CellPort, StepCore};
 use crate::step::delta::Delta;
 use crate::step::fan_in::{Hinted, Receivers};
@@ -37,10 +38,10 @@ use crate::word::Ordering;
 /// exist at a time: the next is attached after the last was reaped or joined.
 #[derive(Debug)]
 pub struct Attach<'a, const MISTAKE: u8 = { mistake::NONE }> {
-    own: &'a Region,
-    actor: String,
+    pub(super) own: &'a Region,
+    pub(super) actor: String,
     trusts: bool,
-    core: StepCore<MISTAKE>,
+    pub(super) core: StepCore<MISTAKE>,
     /// By the owner of the receiving region: the hints to it, and the numbers of the links.
     hinted: HashMap<String, Option<(Rc<Hints>, Numbers)>>,
 }
@@ -80,6 +81,10 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             control.active = 1 - control.active;
         }
         let done = records.done(control.active).load(Ordering::Relaxed) != 0;
+        let gate = Rc::new(Gate::new(inputs, outputs));
+        // Before anything is undone: nobody else of this process may be at it.
+        let claims = vec![claim(own, SectionKind::Actor, actor)?];
+        let undo = UndoLog::open(own, actor, &gate, control.steps)?;
         Ok(Self {
             own,
             actor: actor.to_owned(),
@@ -89,7 +94,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 records,
                 control,
                 done,
-                gate: Rc::new(Gate::new(inputs, outputs)),
+                gate,
                 delta: Delta::new(inputs, outputs),
                 owing: Vec::with_capacity(inputs),
                 failed: None,
@@ -99,7 +104,8 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 inputs: Vec::new(),
                 outputs: Vec::new(),
                 cells: Vec::new(),
-                claims: vec![claim(own, SectionKind::Actor, actor)?],
+                undo,
+                claims,
             },
         })
     }

@@ -35,6 +35,9 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             .store(control.to_word(), Ordering::Release);
         self.control = control;
         self.done = done;
+        if let Some(undo) = &self.undo {
+            undo.committed(control.steps);
+        }
         if MISTAKE == mistake::TWO_WORD_COMMIT {
             self.fill_inputs(next);
         }

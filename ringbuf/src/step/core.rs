@@ -6,6 +6,7 @@ use crate::layout::cell_buffer_words;
 use crate::memory::Words;
 use crate::step::cell::{AnyCell, Buffer};
 use crate::step::claims::Claimed;
+use crate::step::collections::UndoLog;
 use crate::step::delta::Delta;
 use crate::step::gate::Gate;
 use crate::step::hints::{HintReader, Hints};
@@ -52,6 +53,8 @@ pub struct StepCore<const MISTAKE: u8 = { mistake::NONE }> {
     pub(crate) inputs: Vec<Rc<InPort>>,
     pub(crate) outputs: Vec<Rc<OutPort>>,
     pub(crate) cells: Vec<CellPort>,
+    /// Of the durable collections, if there are any.
+    pub(crate) undo: Option<Rc<UndoLog<MISTAKE>>>,
     pub(crate) delta: Delta,
     /// The places of the inputs that may have consumed more than they gave back.
     pub(crate) owing: Vec<u32>,
@@ -177,8 +180,8 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     #[inline]
     fn survey(&self) -> Found {
         let dirty = self.gate.dirty.get();
-        let mut touched = dirty != 0;
-        let mut held = touched && self.holds_cells(dirty);
+        let mut touched = dirty != 0 || self.has_changed_collections();
+        let mut held = dirty != 0 && self.holds_cells(dirty);
         let mut owing = !self.owing.is_empty();
         self.each_input(|_, port| {
             touched |= port.inlet.has_moved();
@@ -334,6 +337,14 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         if dirty != 0 {
             self.restore_cells(dirty);
         }
+        if let Some(undo) = &self.undo {
+            undo.undo();
+        }
+    }
+
+    #[inline]
+    fn has_changed_collections(&self) -> bool {
+        self.undo.as_ref().is_some_and(|undo| undo.count() > 0)
     }
 
     /// Fills changed copies anew, but for those that somebody still holds.
