@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cpu;
+pub mod hosted;
 mod kernel;
 pub mod report;
 pub mod tail;

@@ -1,9 +1,9 @@
 //! The launching program's own ports, towards a hosted partition on the same thread.
 
+use airssys_benches::hosted::{CAPACITY, Message, busy, end, plan, sink, source};
 use airssys_rt::prelude::*;
 
 use crate::operation::{Operation, Result, nothing, rounds};
-use crate::turns::{CAPACITY, Message, busy, end, plan, sink, source};
 
 pub(crate) fn operations() -> Vec<Operation> {
     vec![

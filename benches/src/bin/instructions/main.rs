@@ -31,6 +31,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use airssys_benches::hosted;
 use airssys_benches::report::{heading, write};
 use airssys_benches::{environment, report_directory};
 use clap::{Parser, Subcommand};
@@ -156,7 +157,7 @@ fn report(counts: &[Count], valgrind: &str) -> Result<()> {
         callgrind::FEW,
         callgrind::MANY,
         operation::BATCH,
-        size_of::<turns::Message>(),
+        size_of::<hosted::Message>(),
     )?;
     for count in counts {
         writeln!(text, "| {} | {:.1} |", count.operation, count.instructions)?;
