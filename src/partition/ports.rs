@@ -53,7 +53,7 @@ impl<'a> PortOpener<'a> {
         plan: &'a Plan,
         view: &'a BusView,
         locals: &'a LocalRings,
-        id: ActorId,
+        (id, incarnation): (ActorId, u64),
     ) -> Result<Self, PortError> {
         let actor = plan.actor(id);
         let attach = Attach::new(
@@ -62,8 +62,10 @@ impl<'a> PortOpener<'a> {
             actor.inputs.len(),
             actor.outputs.len(),
         );
+        let mut attach = attach.map_err(|source| failed(actor, source))?;
+        attach.incarnation(incarnation);
         Ok(Self {
-            attach: attach.map_err(|source| failed(actor, source))?,
+            attach,
             plan,
             view,
             locals,

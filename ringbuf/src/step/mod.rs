@@ -6,6 +6,7 @@
 //! ```text
 //! control: u64 = (steps << 1) | active
 //! record[2]: { cell bits, done, in_position[], (out_from, out_to)[] }
+//! in flight: { incarnation, to[] }, raised by each receive
 //! cell[]: buffer[2], selected by its bit in the active record
 //! ```
 //!
@@ -35,6 +36,7 @@ mod fan_in;
 mod gate;
 mod hints;
 mod host;
+mod in_flight;
 #[doc(hidden)]
 pub mod mistake;
 #[cfg(test)]
@@ -54,6 +56,7 @@ pub use self::cell::Durable;
 pub use self::core::StepCore;
 pub use self::fan_in::Receivers;
 pub use self::host::{HostReceiver, HostSender, SendError};
+pub use self::in_flight::{InWork, in_work};
 pub use self::observe::{ObserveError, Progress, latencies, link_fault, progress, read_cell};
 pub use self::outcome::{Outcome, StepError, Verdict};
 pub use self::ports::{LinkFault, Refused};
