@@ -17,6 +17,7 @@
 //! | command | order | the supervisor |
 //! | latency | buckets | the owner, which receives from it |
 //! | hints | count; numbers | the owner, which sends on the links that they name |
+//! | blame | for each input: suspect to, aside, attempts, cause, resets, requeue to, drop to | the supervisor |
 //!
 //! A test pins every figure; a change of one is a new layout version.
 
@@ -73,6 +74,25 @@ pub(crate) mod command_word {
     use super::WORDS_A_PAIR;
     pub(crate) const ORDER: usize = 0;
     pub(crate) const COUNT: usize = WORDS_A_PAIR;
+}
+
+/// Words of a blame section: so many for each input of the actor.
+pub(crate) mod blame_word {
+    /// Below this position the input's messages are received one at a time.
+    pub(crate) const SUSPECT_TO: usize = 0;
+    /// One more than the position of the message to be set aside.
+    pub(crate) const ASIDE: usize = 1;
+    /// How many deaths were laid to its charge.
+    pub(crate) const ATTEMPTS: usize = 2;
+    /// What the last of them was.
+    pub(crate) const CAUSE: usize = 3;
+    /// Whether the actor's state starts anew with it.
+    pub(crate) const RESETS: usize = 4;
+    /// Messages set aside below this position of their ring are to be handled again.
+    pub(crate) const REQUEUE_TO: usize = 5;
+    /// Those below this one are to be dropped.
+    pub(crate) const DROP_TO: usize = 6;
+    pub(crate) const COUNT: usize = 8;
 }
 
 /// Words of a ring section. The sender's close is looked at in every step of the receiver, `reserved` by observers, and the
@@ -261,6 +281,17 @@ pub fn hints_section(receiver: &str, links: usize) -> Section {
 #[must_use]
 pub fn command_section(partition: &str) -> Section {
     section(SectionKind::Command, partition, command_word::COUNT * 8)
+}
+
+/// What the supervisor holds against the messages of each input of an actor.
+#[must_use]
+pub fn blame_section(actor: &str, inputs: usize) -> Section {
+    let words = (inputs.max(1) * blame_word::COUNT).next_multiple_of(WORDS_A_PAIR);
+    Section {
+        count: inputs as u64,
+        stride: blame_word::COUNT as u64 * 8,
+        ..section(SectionKind::Blame, actor, words * 8)
+    }
 }
 
 /// The one-way latencies of a stamped link, as counts in fixed buckets.

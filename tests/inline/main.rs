@@ -8,4 +8,5 @@ mod common;
 
 mod joined;
 mod lives;
+mod poison;
 mod schedule;

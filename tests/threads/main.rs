@@ -16,6 +16,7 @@ mod memory;
 mod monitor;
 mod observe;
 mod panics;
+mod poison;
 mod refusal;
 mod refused;
 mod resume;

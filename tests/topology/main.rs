@@ -6,6 +6,7 @@ use airssys_rt::Refused;
 use airssys_rt::prelude::*;
 
 mod embedding;
+mod letters;
 mod refused;
 mod value;
 

@@ -268,6 +268,21 @@ fn words_with_different_readers_lie_on_different_line_pairs() {
 }
 
 #[test]
+fn blame() {
+    use blame_word::*;
+    let words = [
+        SUSPECT_TO, ASIDE, ATTEMPTS, CAUSE, RESETS, REQUEUE_TO, DROP_TO,
+    ];
+    assert_eq!((words, COUNT), ([0, 1, 2, 3, 4, 5, 6], 8));
+    for (inputs, len) in [(1, 128), (2, 128), (3, 256), (5, 384)] {
+        let section = blame_section("book", inputs);
+        assert_eq!((section.kind, section.len), (SectionKind::Blame, len));
+        assert_eq!((section.count, section.stride), (inputs as u64, 64));
+        assert_eq!(section.align, 128);
+    }
+}
+
+#[test]
 fn hints() {
     assert_eq!([hint_word::COUNT, hint_word::NUMBERS], [0, 16]);
     assert_eq!(SCANNED_LINKS_MAX, 16);

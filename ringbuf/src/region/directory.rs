@@ -44,10 +44,12 @@ pub enum SectionKind {
     Latency = 8,
     /// Numbers of links that have something, towards one partition.
     Hints = 9,
+    /// What the supervisor holds against an actor's messages, and what is to become of those set aside.
+    Blame = 10,
 }
 
 impl SectionKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Pulse,
         Self::Doorbells,
         Self::Actor,
@@ -57,6 +59,7 @@ impl SectionKind {
         Self::Command,
         Self::Latency,
         Self::Hints,
+        Self::Blame,
     ];
 
     /// The kind with that number, if there is one.
@@ -78,6 +81,7 @@ impl fmt::Display for SectionKind {
             Self::Command => "command",
             Self::Latency => "latency",
             Self::Hints => "hints",
+            Self::Blame => "blame",
         })
     }
 }

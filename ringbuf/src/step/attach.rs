@@ -41,6 +41,7 @@ pub struct Attach<'a, const MISTAKE: u8 = { mistake::NONE }> {
     own: &'a Region,
     actor: String,
     incarnation: u64,
+    resets: bool,
     trusts: bool,
     core: StepCore<MISTAKE>,
     /// By the owner of the receiving region: the hints to it, and the numbers of the links.
@@ -91,6 +92,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             own,
             actor: actor.to_owned(),
             incarnation: 0,
+            resets: false,
             trusts: true,
             hinted: HashMap::new(),
             core: StepCore {
@@ -115,6 +117,13 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
     /// Which life of the partition this is: messages in work are laid to its charge. 0, as at first, is nobody's.
     pub fn incarnation(&mut self, incarnation: u64) -> &mut Self {
         self.incarnation = incarnation;
+        self
+    }
+
+    /// Whether the cells attached from now on begin with their initial values, whatever was committed, since a step that sets
+    /// the actor's state anew is still to come. At first they don't.
+    pub fn resetting(&mut self, resets: bool) -> &mut Self {
+        self.resets = resets;
         self
     }
 
@@ -252,6 +261,14 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         Ok(Some((Hinted::new(reader, numbers.len()), numbers)))
     }
 
+    pub(super) fn own(&self) -> &'a Region {
+        self.own
+    }
+
+    pub(super) fn input(&self, place: usize) -> &Rc<InPort> {
+        &self.core.inputs[place]
+    }
+
     fn corrupt(&self, problem: String) -> AttachError {
         AttachError::Section {
             region: self.own.owner().to_owned(),
@@ -352,7 +369,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             )?,
             size: size_of::<S>(),
         };
-        if self.core.control.steps > 0 {
+        if self.core.control.steps > 0 && !self.resets {
             let bits = self
                 .core
                 .records

@@ -109,6 +109,18 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         }
     }
 
+    /// Begins a step in which one receiver, whichever asks first, gets one message.
+    pub fn begin_single(&mut self) {
+        self.gate.grant_one();
+        self.begin(0);
+    }
+
+    /// Messages that a commit has received on input `index`.
+    #[must_use]
+    pub fn received(&self, index: usize) -> u64 {
+        self.inputs[index].inlet.committed()
+    }
+
     /// Ends the step: commits or aborts, publishes, and gives back what is due. Costs what the step has used.
     ///
     /// # Errors

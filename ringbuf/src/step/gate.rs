@@ -26,6 +26,10 @@ pub(crate) struct Gate {
     refused: Cell<Option<usize>>,
     /// A handler was shown a message and left it where it is.
     left: Cell<bool>,
+    /// With no message for any receiver: whichever asks first may have one all the same.
+    single: Cell<bool>,
+    /// The input whose oldest letter takes the place of its next message.
+    requeues: Cell<Option<usize>>,
     /// One bit for each cell that was changed.
     pub(crate) dirty: Cell<u64>,
     pub(crate) inputs: Used,
@@ -44,6 +48,8 @@ impl Gate {
             most: Cell::new(0),
             refused: Cell::new(None),
             left: Cell::new(false),
+            single: Cell::new(false),
+            requeues: Cell::new(None),
             dirty: Cell::new(0),
             inputs: Used::new(inputs, inputs + outputs <= FEW),
             outputs: Used::new(outputs, inputs + outputs <= FEW),
@@ -102,6 +108,28 @@ impl Gate {
     /// Notes that the claim of output `index` was refused, which aborts the step.
     pub(crate) fn refuse(&self, index: usize) {
         self.refused.set(Some(index));
+    }
+
+    /// Grants the step that is about to begin with no message for any receiver one for whichever asks first.
+    pub(crate) fn grant_one(&self) {
+        self.single.set(true);
+    }
+
+    /// Whether this step has that one message still to give.
+    pub(crate) fn has_one(&self) -> bool {
+        self.most.get() == 0 && self.single.get()
+    }
+
+    pub(crate) fn give_one(&self) {
+        self.single.set(false);
+    }
+
+    pub(crate) fn requeue(&self, input: Option<usize>) {
+        self.requeues.set(input);
+    }
+
+    pub(crate) fn requeues(&self) -> Option<usize> {
+        self.requeues.get()
     }
 
     /// Notes that a message was shown and not received.

@@ -37,6 +37,7 @@ mod gate;
 mod hints;
 mod host;
 mod in_flight;
+mod letters;
 #[doc(hidden)]
 pub mod mistake;
 #[cfg(test)]
@@ -57,7 +58,10 @@ pub use self::core::StepCore;
 pub use self::fan_in::Receivers;
 pub use self::host::{HostReceiver, HostSender, SendError};
 pub use self::in_flight::{InWork, in_work};
-pub use self::observe::{ObserveError, Progress, latencies, link_fault, progress, read_cell};
+pub use self::letters::{LetterNames, Letters, Note, SetAside, Tally};
+pub use self::observe::{
+    ObserveError, Progress, cell_bytes, latencies, link_fault, progress, read_cell,
+};
 pub use self::outcome::{Outcome, StepError, Verdict};
 pub use self::ports::{LinkFault, Refused};
 pub use self::receiver::Receiver;

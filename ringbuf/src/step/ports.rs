@@ -4,7 +4,7 @@
 //! Ports stage: what is sent shows, and what is received counts as consumed, when the step commits. They work inside a step
 //! only, aren't `Send`, and belong to one incarnation.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use crate::clock::monotonic_ns;
@@ -134,6 +134,8 @@ pub(crate) struct InPort {
     /// Below this every message has been seen by a look.
     looked_to: Cell<u64>,
     in_flight: Mark,
+    /// Where messages of this link lie that were set aside.
+    pub(super) letters: OnceCell<Rc<InPort>>,
 }
 
 impl InPort {
@@ -157,6 +159,7 @@ impl InPort {
             owes: Cell::new(false),
             looked_to: Cell::new(0),
             in_flight,
+            letters: OnceCell::new(),
         }
     }
 
@@ -216,7 +219,8 @@ impl InPort {
                 Some(position)
             }
             Peek::Shut => self.enter_and_next(),
-            Peek::Empty | Peek::Limited | Peek::Fault(_) => None,
+            Peek::Limited => self.next_single(),
+            Peek::Empty | Peek::Fault(_) => None,
         }
     }
 
@@ -233,8 +237,45 @@ impl InPort {
                 self.in_flight.raise(position + 1);
                 Some(position)
             }
-            Peek::Shut | Peek::Empty | Peek::Limited | Peek::Fault(_) => None,
+            Peek::Limited => self.next_single(),
+            Peek::Shut | Peek::Empty | Peek::Fault(_) => None,
         }
+    }
+
+    /// The next message, if this step gives a single one and nobody has had it.
+    #[cold]
+    #[inline(never)]
+    fn next_single(&self) -> Option<u64> {
+        if !self.gate.has_one() {
+            return None;
+        }
+        self.inlet.open(1);
+        let Peek::Ready(position) = self.inlet.peek() else {
+            return None;
+        };
+        self.gate.give_one();
+        self.in_flight.raise(position + 1);
+        Some(position)
+    }
+
+    /// Opens the port for a step that it doesn't choose by itself, for so many messages.
+    pub(super) fn admit(&self, most: u64) {
+        self.inlet.open(most);
+        if !self.gate.opens_all() {
+            self.gate.inputs.enter(self.index);
+        }
+    }
+
+    /// Its place among the actor's inputs.
+    pub(super) fn place(&self) -> usize {
+        self.index
+    }
+
+    /// The letters, if this step shows one of them instead of what lies on the link.
+    #[inline]
+    pub(super) fn requeued(&self) -> Option<&InPort> {
+        let letters = self.letters.get()?;
+        (self.gate.requeues() == Some(self.index)).then_some(letters)
     }
 
     /// As many messages from `position` on, all at once, are in work.

@@ -44,7 +44,7 @@ pub(crate) fn watch_all(seen: &Region) {
                     drop(progress(seen, name, inputs, outputs));
                 }
             }
-            SectionKind::Doorbells | SectionKind::Hints => {}
+            SectionKind::Doorbells | SectionKind::Hints | SectionKind::Blame => {}
         }
     }
 }
@@ -85,7 +85,8 @@ pub(crate) fn use_all(own: &Region, seen: &Region) -> Result<(), Failure> {
             SectionKind::Command
             | SectionKind::Latency
             | SectionKind::Cell
-            | SectionKind::Hints => {}
+            | SectionKind::Hints
+            | SectionKind::Blame => {}
         }
     }
     Ok(())

@@ -4,8 +4,8 @@ use super::{Block, table};
 use crate::latency::{BUCKETS, upper_ns};
 use crate::layout::{
     CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, CONTROL_WORDS, Layout, MESSAGE_ALIGN_MAX,
-    MESSAGE_SIZE_MAX, RingShape, command_word, credit_word, hint_word, in_flight_word, pulse_word,
-    record_word, ring_word,
+    MESSAGE_SIZE_MAX, RingShape, blame_word, command_word, credit_word, hint_word, in_flight_word,
+    pulse_word, record_word, ring_word,
 };
 use crate::memory::LINE_PAIR;
 use crate::region::directory::entry_at;
@@ -170,8 +170,20 @@ fn hint_words() -> Vec<Word> {
     }
 }
 
+fn blame_words() -> Vec<Word> {
+    words! { blame_word:
+        SUSPECT_TO "Relaxed" "below this position of the input its messages are received one at a time";
+        ASIDE "Release, after the three words behind it" "one more than the position of the message to be set aside; 0 for none";
+        ATTEMPTS "Relaxed" "deaths that were laid to its charge";
+        CAUSE "Relaxed" "what the last of them was: low half 1 panic, 2 signal, 3 exit, 4 hang; high half the signal or the exit code";
+        RESETS "Relaxed" "1 if the actor's durable state starts anew in the same step";
+        REQUEUE_TO "Release" "messages set aside below this position of their ring are to be handled again";
+        DROP_TO "Release" "messages set aside below this position of their ring are to be dropped";
+    }
+}
+
 /// Every table of places.
-pub(super) fn words() -> [(&'static str, Vec<Word>); 9] {
+pub(super) fn words() -> [(&'static str, Vec<Word>); 10] {
     [
         ("header", header_fields()),
         ("entry", entry_fields()),
@@ -182,6 +194,7 @@ pub(super) fn words() -> [(&'static str, Vec<Word>); 9] {
         ("credit", credit_words()),
         ("command", command_words()),
         ("hints", hint_words()),
+        ("blame", blame_words()),
     ]
 }
 
@@ -238,6 +251,11 @@ fn shape_of(kind: SectionKind) -> [String; 3] {
         SectionKind::Command => fixed(layout::command_section("")),
         SectionKind::Latency => fixed(layout::latency_section("")),
         SectionKind::Hints => said([&numbers, "numbers, a power of two", "8"]),
+        SectionKind::Blame => said([
+            &format!("count x stride, rounded up to {LINE_PAIR}"),
+            "the actor's inputs",
+            &(8 * blame_word::COUNT).to_string(),
+        ]),
     }
 }
 
@@ -251,6 +269,10 @@ fn owner_of(kind: SectionKind) -> [&'static str; 2] {
         SectionKind::Ring => ["the link", "the owner, which sends on it"],
         SectionKind::Credit => ["the link", "the owner, which receives from it"],
         SectionKind::Command => ["the partition", "the supervisor, whose region it is in"],
+        SectionKind::Blame => [
+            "the actor, if it has inputs",
+            "the supervisor, whose region it is in",
+        ],
         SectionKind::Latency => [
             "the link, if its messages carry the time of their send",
             "the owner, which receives from it",
