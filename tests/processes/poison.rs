@@ -34,6 +34,13 @@ const SCATTERED: Bad = &[
     (55, Kind::Abort),
 ];
 const IN_A_ROW: Bad = &[(50, Kind::Abort), (51, Kind::Abort), (52, Kind::Abort)];
+/// And one after the reset.
+const IN_A_ROW_AND_ONE: Bad = &[
+    (50, Kind::Abort),
+    (51, Kind::Abort),
+    (52, Kind::Abort),
+    (53, Kind::Abort),
+];
 const ONE: Bad = &[(10, Kind::Abort)];
 
 fn options() -> LinkOptions {
@@ -106,7 +113,7 @@ pub(crate) fn overflowing() -> Result<Topology, TopologyError> {
 
 pub(crate) fn resetting() -> Result<Topology, TopologyError> {
     let options = options().max_attempts(1);
-    finite("resetting", options, (8, IN_A_ROW), |partition| {
+    finite("resetting", options, (8, IN_A_ROW_AND_ONE), |partition| {
         partition.reset_state("kept");
     })
 }
@@ -246,6 +253,9 @@ pub(crate) fn commands_under_kills() {
         letters.drop((dropped - counts.dropped) as usize);
         kill(&monitor);
         await_that("a drop", || letters.counts().dropped == dropped);
+        // Each is beside its own note still.
+        let gone = (requeued + dropped) as usize;
+        assert_eq!(positions(&letters), [5, 15, 25, 35, 45, 55][gone..]);
     }
     assert!(letters.is_empty());
     items.close().unwrap();
@@ -314,8 +324,8 @@ pub(crate) fn state_starts_anew() {
     let running = resetting().unwrap().launch(Launch::Processes).unwrap();
     let report = join(running).unwrap();
     let letters = report.monitor.dead_letters("items").unwrap();
-    assert_eq!(positions(&letters), [50, 51, 52]);
-    assert_eq!(handled(&report.monitor), Handled::of(53..TOTAL));
+    assert_eq!(positions(&letters), [50, 51, 52, 53]);
+    assert_eq!(handled(&report.monitor), Handled::of(54..TOTAL));
     let kept: Vec<_> = fs::read_dir("kept").unwrap().collect();
     assert_eq!(kept.len(), 1);
     let text = fs::read_to_string(kept[0].as_ref().unwrap().path()).unwrap();
