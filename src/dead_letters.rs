@@ -177,7 +177,8 @@ impl DeadLetters {
     }
 
     /// Hands the `count` oldest to the actor again, each in place of the link's next message, and each as part of the step that
-    /// handles it. One that ends the actor again stays where it is, and those behind it with it. Returns at once.
+    /// handles it. One that ends the actor again stays where it is, and those behind it with it. An actor that is done handles
+    /// none any more. Returns at once.
     pub fn requeue(&self, count: usize) {
         self.order(LetterOrder::Requeue, count);
     }

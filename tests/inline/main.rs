@@ -9,4 +9,5 @@ mod common;
 mod joined;
 mod lives;
 mod poison;
+mod requeued;
 mod schedule;

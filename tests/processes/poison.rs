@@ -240,6 +240,10 @@ pub(crate) fn commands_under_kills() {
     let monitor = running.monitor();
     let mut items = running.sender::<Item>("items").unwrap();
     send_items(&mut items, 0..TOTAL, 16);
+    // Amidst its own deaths: they blame, these don't.
+    for _ in 0..5 {
+        kill(&monitor);
+    }
     let letters = monitor.dead_letters("items").unwrap();
     await_that("all set aside, or handled", || {
         letters.len() == 6 && monitor.links()[0].depth() == 0
