@@ -139,17 +139,12 @@ impl Supervisor {
             .await;
     }
 
-    /// A death that a message is to blame for: such a message is set aside in time, so it doesn't count as a failure.
+    /// A death that a message is to blame for: such a message is set aside in time, so it counts neither as a failure nor for
+    /// the backoff.
     async fn restart_excused(&mut self, partition: usize, cause: &Cause, now_ns: u64) {
-        let progressed = self.steps_of(partition) > self.slots[partition].steps_at_birth;
-        let delay = self.slots[partition].backoff.delay(progressed);
-        self.restart_after(
-            partition,
-            cause,
-            (delay, now_ns),
-            "a message is to blame: restart",
-        )
-        .await;
+        let counted = "a message is to blame: restart";
+        let at_once = (Duration::ZERO, now_ns);
+        self.restart_after(partition, cause, at_once, counted).await;
     }
 
     async fn restart_after(
