@@ -176,12 +176,12 @@ impl DeadLetters {
         for link in &mut self.links {
             if matches!(link.due(&self.charges), Some(Due::Drop)) {
                 let outcome = core.drop_letter(&mut link.letters)?;
-                return Ok(turned(outcome.visible));
+                return Ok(turned(core, outcome.visible));
             }
         }
         for link in &mut self.links {
             if let Some(visible) = set_aside(core, link, &self.actor, self.cells)? {
-                return Ok(turned(visible));
+                return Ok(turned(core, visible));
             }
         }
         // The handler sees no state that is about to start anew.
@@ -192,7 +192,7 @@ impl DeadLetters {
                 && matches!(link.due(&self.charges), Some(Due::Requeue))
                 && let Some(visible) = requeue(core, link, actor)?
             {
-                return Ok(turned(visible));
+                return Ok(turned(core, visible));
             }
         }
         let waits = self.links.iter().any(|link| link.aside.is_some());
@@ -204,10 +204,11 @@ impl DeadLetters {
     }
 }
 
-fn turned(visible: bool) -> Looked {
+fn turned(core: &StepCore, visible: bool) -> Looked {
     Looked::Turned(Turn {
         busy: true,
         visible,
+        ended: core.is_done(),
     })
 }
 

@@ -317,6 +317,9 @@ impl Accused {
                 "{why}; `.reset_state(..)` would have it start anew"
             ));
         };
+        if !plan.actor(self.id).collections.is_empty() {
+            return Err(format!("{why}; collections can't start anew"));
+        }
         match kept::keep(plan, view, self.id, keep) {
             Ok(file) => {
                 say(

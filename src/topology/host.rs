@@ -89,6 +89,8 @@ impl<'a> HostBuilder<'a> {
             outputs: declaration.outputs,
             cells: Vec::new(),
             declared: Declared::default(),
+            collections: Vec::new(),
+            changes: 0,
         });
         self
     }

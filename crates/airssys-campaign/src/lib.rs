@@ -13,6 +13,7 @@
 mod actors;
 mod bus;
 mod campaigns;
+mod collections;
 mod failure;
 mod hostile;
 mod instructions;

@@ -44,12 +44,22 @@ pub enum SectionKind {
     Latency = 8,
     /// Numbers of links that have something, towards one partition.
     Hints = 9,
+    /// The undo log of an actor's durable collections.
+    Undo = 10,
+    /// A durable bounded vector.
+    Vector = 11,
+    /// A durable ring of the last so many values.
+    Last = 12,
+    /// A durable map of fixed capacity.
+    Map = 13,
+    /// A durable table of rows.
+    Table = 14,
     /// What the supervisor holds against an actor's messages, and what is to become of those set aside.
-    Blame = 10,
+    Blame = 15,
 }
 
 impl SectionKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 15] = [
         Self::Pulse,
         Self::Doorbells,
         Self::Actor,
@@ -59,8 +69,19 @@ impl SectionKind {
         Self::Command,
         Self::Latency,
         Self::Hints,
+        Self::Undo,
+        Self::Vector,
+        Self::Last,
+        Self::Map,
+        Self::Table,
         Self::Blame,
     ];
+
+    /// Whether it is a durable collection: written in place, through its actor's undo log.
+    #[must_use]
+    pub fn is_collection(self) -> bool {
+        matches!(self, Self::Vector | Self::Last | Self::Map | Self::Table)
+    }
 
     /// The kind with that number, if there is one.
     #[must_use]
@@ -81,6 +102,11 @@ impl fmt::Display for SectionKind {
             Self::Command => "command",
             Self::Latency => "latency",
             Self::Hints => "hints",
+            Self::Undo => "undo",
+            Self::Vector => "vector",
+            Self::Last => "last",
+            Self::Map => "map",
+            Self::Table => "table",
             Self::Blame => "blame",
         })
     }

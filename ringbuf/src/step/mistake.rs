@@ -32,7 +32,27 @@ pub const INACTIVE_TRUSTED: u8 = 12;
 /// A range that was published stays in its record until its output sends again.
 pub const RANGE_KEPT: u8 = 13;
 
-/// Every mistake and its name.
+/// A collection's word is changed before the undo log has what was there.
+pub const CHANGED_BEFORE_LOGGED: u8 = 100;
+/// An undo entry is in force before it is written.
+pub const COUNTED_BEFORE_LOGGED: u8 = 101;
+/// Whatever the undo log holds is undone, whichever step it is of.
+pub const UNDO_UNTAGGED: u8 = 102;
+/// What was undone stays in force.
+pub const UNDO_KEPT: u8 = 103;
+/// The first change is undone first.
+pub const UNDO_FORWARD: u8 = 104;
+
+/// Every mistake of the undo log, and its name.
+pub const UNDO: [(u8, &str); 5] = [
+    (CHANGED_BEFORE_LOGGED, "collection changed before the log"),
+    (COUNTED_BEFORE_LOGGED, "undo entry counted before written"),
+    (UNDO_UNTAGGED, "undo log not tied to its step"),
+    (UNDO_KEPT, "undone entries kept in force"),
+    (UNDO_FORWARD, "undone first to last"),
+];
+
+/// Every mistake and its name, but for those of the undo log.
 pub const ALL: [(u8, &str); 13] = [
     (PUBLISH_BEFORE_COMMIT, "publish before commit"),
     (CREDIT_BEFORE_COMMIT, "credit before commit"),

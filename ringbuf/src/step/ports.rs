@@ -79,6 +79,16 @@ impl OutPort {
         self.outlet.claim()
     }
 
+    /// Free slots that a claim of this step would find.
+    pub(super) fn room(&self) -> u64 {
+        self.enter();
+        let room = self.outlet.room();
+        if self.outlet.fault().is_some() {
+            self.gate.mark();
+        }
+        room
+    }
+
     /// Opens the port for this step. Without a step it stays shut.
     pub(super) fn enter(&self) {
         if self.gate.is_open() && self.outlet.is_shut() {
@@ -136,6 +146,8 @@ pub(crate) struct InPort {
     in_flight: Mark,
     /// Where messages of this link lie that were set aside.
     pub(super) letters: OnceCell<Rc<InPort>>,
+    /// Whoever looks for news reads hints instead of this link.
+    pub(super) hinted: Cell<bool>,
 }
 
 impl InPort {
@@ -160,6 +172,7 @@ impl InPort {
             looked_to: Cell::new(0),
             in_flight,
             letters: OnceCell::new(),
+            hinted: Cell::new(false),
         }
     }
 
@@ -176,16 +189,25 @@ impl InPort {
     /// Whether something came that no look has seen yet: after a look that finds something there is a step. A message that
     /// the author left where it is, waiting for another link's, is none, nor is a close that the author doesn't ask for: else
     /// the partition would never park.
+    #[inline]
     pub(crate) fn has_news(&self) -> bool {
         let from = self.looked_to.get().max(self.inlet.cursor());
+        (self.inlet.is_ready_at(from) && self.sees(from))
+            || (!self.close_seen.get() && self.inlet.is_closed() && self.sees_close())
+    }
+
+    /// Takes note of what lies there from `from` on.
+    fn sees(&self, from: u64) -> bool {
         let to = self.inlet.ready_from(from);
         self.looked_to.set(to);
-        let closed = !self.close_seen.get() && self.inlet.is_closed();
-        if closed {
-            self.close_seen.set(true);
-            self.gate.note_close();
-        }
-        to > from || closed
+        to > from
+    }
+
+    #[cold]
+    fn sees_close(&self) -> bool {
+        self.close_seen.set(true);
+        self.gate.note_close();
+        true
     }
 
     pub(crate) fn impossible(&self, found: u64) -> StepError {
@@ -220,7 +242,11 @@ impl InPort {
             }
             Peek::Shut => self.enter_and_next(),
             Peek::Limited => self.next_single(),
-            Peek::Empty | Peek::Fault(_) => None,
+            Peek::Fault(_) => {
+                self.gate.mark();
+                None
+            }
+            Peek::Empty => None,
         }
     }
 
@@ -232,21 +258,15 @@ impl InPort {
         }
         self.inlet.open(self.gate.most());
         self.gate.inputs.enter(self.index);
-        match self.inlet.peek() {
-            Peek::Ready(position) => {
-                self.in_flight.raise(position + 1);
-                Some(position)
-            }
-            Peek::Limited => self.next_single(),
-            Peek::Shut | Peek::Empty | Peek::Fault(_) => None,
-        }
+        self.next()
     }
 
-    /// The next message, if this step gives a single one and nobody has had it.
+    /// What is beyond the limit: the next message, if this step gives a single one and nobody has had it.
     #[cold]
     #[inline(never)]
     fn next_single(&self) -> Option<u64> {
         if !self.gate.has_one() {
+            self.gate.limit();
             return None;
         }
         self.inlet.open(1);

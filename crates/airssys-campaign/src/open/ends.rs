@@ -44,7 +44,14 @@ pub(crate) fn watch_all(seen: &Region) {
                     drop(progress(seen, name, inputs, outputs));
                 }
             }
-            SectionKind::Doorbells | SectionKind::Hints | SectionKind::Blame => {}
+            SectionKind::Doorbells
+            | SectionKind::Hints
+            | SectionKind::Undo
+            | SectionKind::Vector
+            | SectionKind::Last
+            | SectionKind::Map
+            | SectionKind::Table
+            | SectionKind::Blame => {}
         }
     }
 }
@@ -86,6 +93,11 @@ pub(crate) fn use_all(own: &Region, seen: &Region) -> Result<(), Failure> {
             | SectionKind::Latency
             | SectionKind::Cell
             | SectionKind::Hints
+            | SectionKind::Undo
+            | SectionKind::Vector
+            | SectionKind::Last
+            | SectionKind::Map
+            | SectionKind::Table
             | SectionKind::Blame => {}
         }
     }
