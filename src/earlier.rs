@@ -54,6 +54,7 @@ pub(crate) fn say_fate(plan: &Plan, fate: Fate, directory: &Path, files: &[OsStr
 fn undelivered(plan: &Plan, directory: &Path) -> Option<String> {
     let view = BusView::open(directory, plan, Party::Observer, boot_id().ok()?).ok()?;
     let counts: Vec<String> = (0..plan.links.len())
+        .filter(|&link| !plan.is_note(link))
         .map(|link| (link, counts_of(plan, &view, link)))
         .filter(|(_, (sent, received))| sent > received)
         .map(|(link, (sent, received))| {

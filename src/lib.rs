@@ -50,6 +50,7 @@
 
 mod actor;
 mod bus;
+mod dead_letters;
 mod earlier;
 mod embed;
 mod enter;
@@ -77,6 +78,7 @@ pub use airssys_ringbuf::step::{
 };
 pub use airssys_ringbuf::{Layout, Message, Schema};
 pub use bus::{BusError, Holder};
+pub use dead_letters::{DeadLetter, DeadLetters, LetterCounts};
 pub use embed::{HostError, HostReceiver, HostSender, Hosted, Inline, TurnError, Turned};
 pub use enter::enter;
 pub use host::{CoreError, MemoryError, PinError};

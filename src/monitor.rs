@@ -8,6 +8,7 @@ use airssys_ringbuf::region::Region;
 use airssys_ringbuf::step::{AttachError, LinkFault, ObserveError, Observer, latencies, read_cell};
 use hdrhistogram::Histogram;
 
+use crate::dead_letters::{DeadLetters, LetterCounts};
 use crate::machine::{self, MemoryReport};
 use crate::partition::progress::{counts_of, fault_of};
 use crate::partition::view::BusView;
@@ -38,6 +39,14 @@ pub enum ReadError {
         /// The link.
         link: String,
     },
+    /// The link has no dead letters.
+    #[error(
+        "link `{link}` has no dead letters; declare it with `LinkOptions::new(..).dead_letters(..)`"
+    )]
+    NoDeadLetters {
+        /// The link.
+        link: String,
+    },
     /// The link carries something else.
     #[error(transparent)]
     Attach(#[from] AttachError),
@@ -60,6 +69,8 @@ pub struct LinkStatus {
     pub capacity: u64,
     /// Why one of its ends gave the link up, if it is an untrusted one and did.
     pub fault: Option<LinkFault>,
+    /// What has become of the messages that were to be set aside, if it has dead letters.
+    pub dead_letters: Option<LetterCounts>,
 }
 
 impl LinkStatus {
@@ -141,7 +152,7 @@ impl Monitor {
     /// Every link's counts, in order of declaration.
     #[must_use]
     pub fn links(&self) -> Vec<LinkStatus> {
-        let links = self.plan.links.iter().enumerate();
+        let links = self.plan.declared_links().iter().enumerate();
         links
             .map(|(index, link)| {
                 let (sent, received) = counts_of(&self.plan, &self.view, index);
@@ -151,6 +162,9 @@ impl Monitor {
                     received,
                     capacity: link.capacity,
                     fault: fault_of(&self.view, link),
+                    dead_letters: link
+                        .letters
+                        .map(|letters| DeadLetters::new(self.clone(), index, letters).counts()),
                 }
             })
             .collect()
@@ -165,9 +179,10 @@ impl Monitor {
     }
 
     fn find_link(&self, name: &str) -> Result<&LinkPlan, ReadError> {
-        let found = self.plan.links.iter().find(|plan| plan.name == name);
+        let links = self.plan.declared_links();
+        let found = links.iter().find(|plan| plan.name == name);
         found.ok_or_else(|| {
-            let known = self.plan.links.iter().map(|plan| plan.name.as_str());
+            let known = links.iter().map(|plan| plan.name.as_str());
             self.unknown("link", name, known)
         })
     }
@@ -180,6 +195,24 @@ impl Monitor {
     pub fn observe<T: Message>(&self, link: &str) -> Result<Observer<T>, ReadError> {
         let (from, to) = self.link_regions(self.find_link(link)?);
         Ok(Observer::attach(from, to, link)?)
+    }
+
+    /// The dead letters of a link: to be looked at, handled again, or dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]: there is no such link, or it has none.
+    pub fn dead_letters(&self, link: &str) -> Result<DeadLetters, ReadError> {
+        self.find_link(link)?;
+        let links = self.plan.declared_links();
+        let index = links.iter().position(|plan| plan.name == link);
+        let found = index.and_then(|index| Some((index, links[index].letters?)));
+        match found {
+            Some((index, letters)) => Ok(DeadLetters::new(self.clone(), index, letters)),
+            None => Err(ReadError::NoDeadLetters {
+                link: link.to_owned(),
+            }),
+        }
     }
 
     /// Every partition's lives, in order of start.

@@ -368,6 +368,15 @@ impl Running {
                 UNDELIVERED
             };
             say_left(level, bus, &link.name, (link.depth(), link.sent), left);
+            if let Some(letters) = &link.dead_letters {
+                say_left(
+                    UNDELIVERED.0,
+                    bus,
+                    &link.name,
+                    (letters.waiting, link.sent),
+                    "left among its dead letters",
+                );
+            }
         }
         let of_locals = &self.side.locals;
         for (index, plan) in locals.iter().enumerate() {

@@ -107,7 +107,7 @@ const RINGBUF_LAYERS: [&[&str]; 5] = [
     ],
     &["slots"],
     &["ring"],
-    &["latency", "layout", "park", "pulse", "region"],
+    &["blame", "latency", "layout", "park", "pulse", "region"],
     &["step"],
 ];
 
@@ -138,6 +138,7 @@ const RT_FORBIDDEN: [(&[&str], &[&str]); 5] = [
     (
         &["actor", "exit", "host", "local", "mode", "topology", "bus"],
         &[
+            "dead_letters",
             "embed",
             "enter",
             "launch",
@@ -150,6 +151,7 @@ const RT_FORBIDDEN: [(&[&str], &[&str]); 5] = [
     (
         &["partition", "enter"],
         &[
+            "dead_letters",
             "embed",
             "launch",
             "machine",
@@ -160,9 +162,19 @@ const RT_FORBIDDEN: [(&[&str], &[&str]); 5] = [
     ),
     (
         &["supervisor"],
-        &["embed", "launch", "machine", "monitor", "running"],
+        &[
+            "dead_letters",
+            "embed",
+            "launch",
+            "machine",
+            "monitor",
+            "running",
+        ],
     ),
-    (&["monitor"], &["embed", "launch", "running"]),
+    (
+        &["monitor", "dead_letters"],
+        &["embed", "launch", "running"],
+    ),
     (&["embed"], &["launch", "running"]),
 ];
 

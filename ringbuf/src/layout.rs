@@ -6,7 +6,7 @@
 //! | | pid, start time, incarnation, started at, first step at, pid namespace, locked, huge bytes | the owner |
 //! | | parked | the owner |
 //! | doorbells | one 32-bit word for each region of the bus | the owner |
-//! | actor | control; record 0; record 1 | the owner |
+//! | actor | control; record 0; record 1; in flight | the owner |
 //! | cell | buffer 0; buffer 1 | the owner |
 //! | ring | sender's close, fault | the owner, which sends on it |
 //! | | reserved | the owner |
@@ -19,6 +19,7 @@
 //! | hints | count; numbers | the owner, which sends on the links that they name |
 //! | undo | step, count; entries | the owner |
 //! | vector, last, map, table | length; entries | the owner |
+//! | blame | for each input: suspect to, aside, attempts, cause, resets, requeue to, drop to | the supervisor |
 //!
 //! A test pins every figure; a change of one is a new layout version.
 
@@ -85,6 +86,25 @@ pub(crate) mod command_word {
     pub(crate) const COUNT: usize = WORDS_A_PAIR;
 }
 
+/// Words of a blame section: so many for each input of the actor.
+pub(crate) mod blame_word {
+    /// Below this position the input's messages are received one at a time.
+    pub(crate) const SUSPECT_TO: usize = 0;
+    /// One more than the position of the message to be set aside.
+    pub(crate) const ASIDE: usize = 1;
+    /// How many deaths were laid to its charge.
+    pub(crate) const ATTEMPTS: usize = 2;
+    /// What the last of them was.
+    pub(crate) const CAUSE: usize = 3;
+    /// Whether the actor's state starts anew with it.
+    pub(crate) const RESETS: usize = 4;
+    /// Messages set aside below this position of their ring are to be handled again.
+    pub(crate) const REQUEUE_TO: usize = 5;
+    /// Those below this one are to be dropped.
+    pub(crate) const DROP_TO: usize = 6;
+    pub(crate) const COUNT: usize = 8;
+}
+
 /// Words of a ring section. The sender's close is looked at in every step of the receiver, `reserved` by observers, and the
 /// tail is waited on: each has a line pair of its own.
 pub(crate) mod ring_word {
@@ -131,9 +151,27 @@ pub(crate) fn record_words(inputs: usize, outputs: usize) -> usize {
     (record_word::POSITIONS + inputs + 2 * outputs).next_multiple_of(WORDS_A_PAIR)
 }
 
-/// Words of an actor section: the control word's line pair and two records.
-pub(crate) fn actor_words(inputs: usize, outputs: usize) -> usize {
+/// Words that say which messages an actor has in work. They change with every receive, so no record shares their lines.
+pub(crate) mod in_flight_word {
+    /// Whose work it is; 0 while that changes.
+    pub(crate) const INCARNATION: usize = 0;
+    /// One word a link: what lies below it was shown to the handler.
+    pub(crate) const TO: usize = 1;
+}
+
+/// Words before an actor's words in flight: the control word's line pair and two records.
+pub(crate) fn in_flight_at(inputs: usize, outputs: usize) -> usize {
     CONTROL_WORDS + 2 * record_words(inputs, outputs)
+}
+
+/// Words in flight of an actor with so many incoming links, padded.
+pub(crate) fn in_flight_words(inputs: usize) -> usize {
+    (in_flight_word::TO + inputs).next_multiple_of(WORDS_A_PAIR)
+}
+
+/// Words of an actor section: the control word's line pair, two records, what is in flight.
+pub(crate) fn actor_words(inputs: usize, outputs: usize) -> usize {
+    in_flight_at(inputs, outputs) + in_flight_words(inputs)
 }
 
 /// Words of one buffer of a cell, padded so that the two share no line.
@@ -188,10 +226,14 @@ pub fn doorbells_section(count: usize) -> Section {
     bells
 }
 
-/// Control word and records of an actor.
+/// Control word, two records, and what is in flight, of an actor.
 #[must_use]
 pub fn actor_section(name: &str, inputs: usize, outputs: usize) -> Section {
-    section(SectionKind::Actor, name, actor_words(inputs, outputs) * 8)
+    Section {
+        count: 2,
+        stride: record_words(inputs, outputs) as u64 * 8,
+        ..section(SectionKind::Actor, name, actor_words(inputs, outputs) * 8)
+    }
 }
 
 /// The two buffers of a durable cell of `size` bytes; `name` is "actor/cell".
@@ -249,6 +291,17 @@ pub fn hints_section(receiver: &str, links: usize) -> Section {
 #[must_use]
 pub fn command_section(partition: &str) -> Section {
     section(SectionKind::Command, partition, command_word::COUNT * 8)
+}
+
+/// What the supervisor holds against the messages of each input of an actor.
+#[must_use]
+pub fn blame_section(actor: &str, inputs: usize) -> Section {
+    let words = (inputs.max(1) * blame_word::COUNT).next_multiple_of(WORDS_A_PAIR);
+    Section {
+        count: inputs as u64,
+        stride: blame_word::COUNT as u64 * 8,
+        ..section(SectionKind::Blame, actor, words * 8)
+    }
 }
 
 /// The one-way latencies of a stamped link, as counts in fixed buckets.

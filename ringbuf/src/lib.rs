@@ -38,6 +38,7 @@ compile_error!("airssys-ringbuf runs on 64-bit Linux: its layout and its futexes
 // `#[message]` names everything through the facade crate, also inside of it.
 extern crate self as airssys_ringbuf;
 
+pub mod blame;
 pub mod clock;
 mod digest;
 pub mod latency;

@@ -288,6 +288,11 @@ impl Run for Words {
 }
 
 impl PeerWords {
+    /// Our own words, for loads alone.
+    pub(crate) fn of(words: &Words) -> Self {
+        Self(words.clone())
+    }
+
     /// `count` words at byte `offset` of any span, for loads.
     ///
     /// # Errors

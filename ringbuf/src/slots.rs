@@ -185,6 +185,32 @@ impl MappedRing {
         unsafe { first.copy_from_nonoverlapping(values.as_ptr(), values.len()) };
     }
 
+    /// Copies a payload over from a ring of messages of the same size, word by word.
+    ///
+    /// The caller has claimed `to` and doesn't give `position` back meanwhile. Whoever else writes or reads there makes the
+    /// copy nonsense at most.
+    pub(crate) fn copy_payload(&self, to: u64, from: &Self, position: u64) {
+        assert_eq!(
+            self.shape.payload, from.shape.payload,
+            "messages of one size"
+        );
+        let (source, target) = (
+            from.payload(position).cast::<AtomicU64>(),
+            self.payload(to).cast::<AtomicU64>(),
+        );
+        // Strides are multiples of 8, and no payload, rounded up to that, reaches into a slot's tail.
+        for index in 0..self.shape.payload.div_ceil(8) {
+            // SAFETY: word `index` lies in the slot of `position`.
+            let source = unsafe { source.add(index) };
+            // SAFETY: the payload begins on 8 bytes, is kept by `from.slots`, and is only read, as an atomic.
+            let word = unsafe { source.as_ref() }.load(Ordering::Relaxed);
+            // SAFETY: word `index` lies in the slot of `to`.
+            let target = unsafe { target.add(index) };
+            // SAFETY: as for the source; this ring's one producer is the caller, who has claimed the slot.
+            unsafe { target.as_ref() }.store(word, Ordering::Relaxed);
+        }
+    }
+
     /// The position at which the sending end gave the link up, and the word that was impossible.
     pub(crate) fn sender_fault(&self) -> Option<(u64, u64)> {
         fault_of(&*self.sender, ring_word::FAULT, ring_word::FOUND)

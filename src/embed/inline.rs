@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use airssys_ringbuf::Message;
 use airssys_ringbuf::park::Barrier;
-use airssys_ringbuf::pulse::{Command as OrderCell, Order};
+use airssys_ringbuf::pulse::{Command as OrderCell, Order, PulseView};
 use airssys_ringbuf::region::{CreateError, SectionKind};
 
 use crate::embed::hosted::{TurnError, Turned};
@@ -19,9 +19,10 @@ use crate::embed::side::{HostError, HostSide, Regions};
 use crate::local::LocalRings;
 use crate::monitor::Monitor;
 use crate::partition::bells::Waiting;
-use crate::partition::view::BusView;
+use crate::partition::view::{BusView, pulse};
 use crate::partition::{Begun, Ending, PartitionError, Pass, Turns};
 use crate::supervisor::Command;
+use crate::supervisor::blame::Blame;
 use crate::supervisor::cause::Cause;
 use crate::supervisor::control::{Requests, control_inline};
 use crate::supervisor::faults::FaultWatch;
@@ -172,6 +173,8 @@ pub(crate) struct Seats {
     side: HostSide,
     monitor: Monitor,
     commands: Requests,
+    /// `None` where the regions don't hold it, which they were made with.
+    blame: Option<Blame>,
     places: Vec<Seat>,
     order: Order,
     /// Somebody asked for the end before it came by itself.
@@ -185,6 +188,7 @@ impl Seats {
             side: side.clone(),
             monitor: monitor.clone(),
             commands,
+            blame: Blame::new(&side.plan, &side.view).ok(),
             places: side.plan.partitions.iter().map(|_| Seat::Vacant).collect(),
             order: Order::Run,
             is_stopped: false,
@@ -263,7 +267,17 @@ impl Seats {
         });
     }
 
-    fn begin(&self, partition: usize) -> Result<Begun, PartitionError> {
+    fn begin(&mut self, partition: usize) -> Result<Begun, PartitionError> {
+        // A life that ended with something in work panicked: a kill comes between two turns.
+        let HostSide { plan, view, .. } = &self.side;
+        if let Some(blame) = &mut self.blame
+            && let Ok(pulse) =
+                PulseView::new(view.partition(partition), pulse(view.partition(partition))?)
+        {
+            let last = pulse.vitals().identity.incarnation;
+            // There is no supervisor that could give up: whoever makes the turns saw the panic.
+            let _ = blame.judge(plan, view, (partition, last), &Cause::Panic(None));
+        }
         self.monitor.status.update(partition, |status| {
             status.begun();
             status.pid = Some(std::process::id());
@@ -280,6 +294,12 @@ impl Seats {
                     self.give(Order::Drain);
                 }
                 Command::Stop | Command::Join => {}
+                Command::Letters { link, order, count } => {
+                    if let Some(blame) = &self.blame {
+                        let HostSide { plan, view, .. } = &self.side;
+                        blame.order(plan, view, link, (order, count));
+                    }
+                }
                 Command::Abort => {
                     self.is_stopped |= self.order == Order::Run;
                     self.give(Order::Stop);

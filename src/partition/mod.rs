@@ -7,6 +7,7 @@
 //! | `bells`, `alarm` | whom to wake, and by whom to be woken |
 //! | `idle` | spin, yield or park |
 //! | `runner` | one actor: step, commit, retry |
+//! | `letters` | what is held against its messages, carried out |
 //! | `pages` | touching and locking the region's pages |
 //! | `turns` | all actors of the partition, once each |
 //! | `incarnation` | from the first mapped page to the last turn |
@@ -16,6 +17,7 @@ pub(crate) mod alarm;
 pub(crate) mod bells;
 mod idle;
 pub(crate) mod incarnation;
+mod letters;
 pub(crate) mod pages;
 pub(crate) mod ports;
 pub(crate) mod progress;
@@ -24,4 +26,5 @@ mod turns;
 pub(crate) mod view;
 
 pub(crate) use incarnation::{Begun, Ending, Life, PartitionError, Place, begin, live};
+pub(crate) use letters::charges;
 pub(crate) use turns::{Pass, Turns};

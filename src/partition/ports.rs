@@ -4,13 +4,14 @@ use std::fmt;
 
 use airssys_ringbuf::Message;
 use airssys_ringbuf::step::{
-    Attach, AttachError, Durable, End, Receiver, Receivers, Sender, StepCore,
+    Attach, AttachError, Durable, End, LetterNames, Letters, Receiver, Receivers, Sender, StepCore,
 };
 
 use crate::local::{AnyLocal, LocalEnd, LocalReceiver, LocalRings, LocalSender};
+use crate::partition::letters;
 use crate::partition::view::BusView;
 use crate::topology::LinkId;
-use crate::topology::model::{ActorId, ActorPlan, Plan};
+use crate::topology::model::{ActorId, ActorPlan, LettersPlan, Plan};
 
 /// An actor's ends could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +54,7 @@ impl<'a> PortOpener<'a> {
         plan: &'a Plan,
         view: &'a BusView,
         locals: &'a LocalRings,
-        id: ActorId,
+        (id, incarnation): (ActorId, u64),
     ) -> Result<Self, PortError> {
         let actor = plan.actor(id);
         let attach = Attach::new(
@@ -62,8 +63,12 @@ impl<'a> PortOpener<'a> {
             actor.inputs.len(),
             actor.outputs.len(),
         );
+        let mut attach = attach.map_err(|source| failed(actor, source))?;
+        attach
+            .incarnation(incarnation)
+            .resetting(letters::resets(plan, view, id));
         Ok(Self {
-            attach: attach.map_err(|source| failed(actor, source))?,
+            attach,
             plan,
             view,
             locals,
@@ -152,6 +157,29 @@ impl<'a> PortOpener<'a> {
         })?;
         self.local_ends.push(self.local(link).end(sends));
         Ok(port)
+    }
+
+    /// The dead letters of input `input`, after all ends that the actor's author declared.
+    pub(super) fn letters(
+        &mut self,
+        input: usize,
+        letters: &LettersPlan,
+    ) -> Result<Letters, PortError> {
+        let (ring, notes) = (
+            self.plan.link(letters.letters),
+            self.plan.link(letters.notes),
+        );
+        let names = LetterNames {
+            letters: &ring.name,
+            notes: &notes.name,
+            tally: &self.actor.cells[letters.tally].name,
+            payload: ring.payload_size,
+        };
+        // The counts go on whatever the actor's own state does.
+        self.attach.resetting(false);
+        self.attach
+            .letters(input, &names)
+            .map_err(|source| failed(self.actor, source))
     }
 
     pub(crate) fn finish(self) -> (StepCore, Vec<LocalEnd>) {

@@ -5,6 +5,7 @@ use airssys_ringbuf::step::{Outcome, StepCore, StepError, Verdict};
 
 use crate::actor::{Actor, Refused, Step};
 use crate::local::{LocalEnd, LocalRings};
+use crate::partition::letters::{self, DeadLetters, Looked};
 use crate::partition::ports::{PortError, PortOpener};
 use crate::partition::view::BusView;
 use crate::topology::model::{ActorId, Plan};
@@ -20,8 +21,13 @@ struct Share(u64);
 impl Share {
     const WHOLE: Self = Self(u64::MAX);
     const ONE: Self = Self(1);
+    /// One message of whichever link is asked first.
+    const SINGLE: Self = Self(0);
 
     fn doubled(self) -> Self {
+        if self == Self::SINGLE {
+            return Self::ONE;
+        }
         match self.0.checked_mul(2) {
             Some(most) if most <= 1 << 20 => Self(most),
             _ => Self::WHOLE,
@@ -46,6 +52,10 @@ pub(crate) struct Runner {
     core: StepCore,
     locals: Vec<LocalEnd>,
     has_inputs: bool,
+    letters: Option<Box<DeadLetters>>,
+    /// Inputs of which messages were in work when a life died of it, each up to a position: until all lie behind a step gets
+    /// a single one.
+    suspects: Vec<(usize, u64)>,
     share: Share,
     /// The output that refused the last step; the step runs again when that link has news.
     refused: Option<usize>,
@@ -59,19 +69,28 @@ impl Runner {
         plan: &Plan,
         view: &BusView,
         locals: &LocalRings,
-        id: ActorId,
+        (id, incarnation): (ActorId, u64),
     ) -> Result<Self, PortError> {
-        let mut opener = PortOpener::new(plan, view, locals, id)?;
+        let mut opener = PortOpener::new(plan, view, locals, (id, incarnation))?;
         let factory = &plan.partitions[id.partition].factories.0[id.actor];
         let actor = factory(&mut opener)?;
+        let letters = DeadLetters::open(plan, view, id, &mut opener)?;
         let (core, locals) = opener.finish();
+        let mut suspects = letters::suspects(plan, view, id);
+        suspects.retain(|&(input, to)| core.received(input) < to);
         let receives_locally = plan.locals.iter().any(|local| local.to == id);
         Ok(Self {
             actor,
             core,
             locals,
             has_inputs: !plan.actor(id).inputs.is_empty() || receives_locally,
-            share: Share::WHOLE,
+            letters,
+            share: if suspects.is_empty() {
+                Share::WHOLE
+            } else {
+                Share::SINGLE
+            },
+            suspects,
             refused: None,
             retries: false,
         })
@@ -100,7 +119,15 @@ impl Runner {
 
     /// Whether a turn would find something.
     pub(crate) fn has_news(&self) -> bool {
-        if self.core.is_done() || self.retries {
+        if self.core.is_done() {
+            return false;
+        }
+        if let Some(letters) = &self.letters
+            && letters.has_news()
+        {
+            return true;
+        }
+        if self.retries {
             return false;
         }
         let local = self
@@ -118,8 +145,19 @@ impl Runner {
         if self.core.is_done() || drained || waits {
             return Ok(Turn::default());
         }
+        if let Some(letters) = &mut self.letters {
+            match letters.look(&mut self.core, &mut *self.actor)? {
+                Looked::Turned(turn) => return Ok(self.turned(turn)),
+                Looked::Blocked => return Ok(Turn::default()),
+                Looked::Nothing => {}
+            }
+        }
         self.refused = None;
-        self.core.begin(self.share.0);
+        if self.share == Share::SINGLE {
+            self.core.begin_single();
+        } else {
+            self.core.begin(self.share.0);
+        }
         let stepped = self.actor.step();
         let busy = match stepped {
             Ok(Step::Busy) => true,
@@ -133,11 +171,20 @@ impl Runner {
         }
     }
 
+    /// A step was taken for the sake of a dead letter.
+    #[cold]
+    fn turned(&self, turn: Turn) -> Turn {
+        if turn.ended {
+            self.close_locals();
+        }
+        turn
+    }
+
     /// What comes of a step like most.
     #[inline]
     fn kept(&mut self, busy: bool, outcome: Outcome) -> Turn {
         if outcome.committed && self.share != Share::WHOLE {
-            self.share = self.share.doubled();
+            self.share = self.next_share();
         }
         Turn {
             busy: busy || outcome.committed,
@@ -175,7 +222,7 @@ impl Runner {
             return Ok(false);
         }
         let (core, actor) = (&mut self.core, &mut self.actor);
-        let outcome = core.rehearse(self.share.0, || {
+        let outcome = core.rehearse(self.share.0.max(1), || {
             let _ = actor.step();
         })?;
         Ok(outcome.visible)
@@ -196,9 +243,9 @@ impl Runner {
         }
         if outcome.committed {
             if self.share != Share::WHOLE {
-                self.share = self.share.doubled();
+                self.share = self.next_share();
             }
-        } else if outcome.refused.is_some() && self.has_inputs && self.share != Share::ONE {
+        } else if outcome.refused.is_some() && self.has_inputs && self.share.0 > Share::ONE.0 {
             self.share = Share::ONE;
             turn.busy = true;
         } else if outcome.refused.is_some() {
@@ -209,6 +256,19 @@ impl Runner {
             turn.busy = true;
         }
         Ok(turn)
+    }
+
+    /// The share of the step after one that has committed with less than all.
+    #[cold]
+    fn next_share(&mut self) -> Share {
+        let core = &self.core;
+        self.suspects
+            .retain(|&(input, to)| core.received(input) < to);
+        if self.suspects.is_empty() {
+            self.share.doubled()
+        } else {
+            Share::SINGLE
+        }
     }
 
     /// Nobody is left to receive: the step doesn't count, and the actor ends.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use airssys_osl::supervise::ExitStatus;
+use rustix::process::Signal;
 
 use crate::exit;
 
@@ -58,10 +59,75 @@ impl Cause {
         matches!(self, Self::Hopeless(_))
     }
 
+    /// Whether the life itself brought its end about, by what it did with what it had in work: a panic, an abort or another
+    /// fault signal, an exit, a hang. Nothing else can be laid to a message's charge: a kill from outside strikes anywhere.
+    #[must_use]
+    pub fn is_own_doing(&self) -> bool {
+        match self {
+            Self::Panic(_) | Self::Exit(_) | Self::Hung => true,
+            Self::Signal(ExitStatus::Signaled { signal, .. }) => FAULTS.contains(signal),
+            Self::Signal(_)
+            | Self::Done
+            | Self::Stopped
+            | Self::NotSpawned(_)
+            | Self::Hopeless(_)
+            | Self::Unknown => false,
+        }
+    }
+
+    /// The cause as a word.
+    pub(crate) fn code(&self) -> u64 {
+        let (kind, detail) = match self {
+            Self::Panic(_) => (PANIC, 0),
+            Self::Signal(ExitStatus::Signaled { signal, .. }) => (SIGNAL, *signal),
+            Self::Exit(code) => (EXIT, *code),
+            Self::Hung => (HANG, 0),
+            Self::Signal(_)
+            | Self::Done
+            | Self::Stopped
+            | Self::NotSpawned(_)
+            | Self::Hopeless(_)
+            | Self::Unknown => (0, 0),
+        };
+        kind | u64::from(detail.cast_unsigned()) << 32
+    }
+
     /// Killed from outside, as far as anybody can tell: no reason to think that its start is at fault.
     pub(crate) fn is_signal(&self) -> bool {
         matches!(self, Self::Signal(_) | Self::Unknown)
     }
+}
+
+/// Signals that the kernel sends for what an instruction did, and the one of `abort`.
+const FAULTS: [i32; 7] = [
+    Signal::ILL.as_raw(),
+    Signal::TRAP.as_raw(),
+    Signal::ABORT.as_raw(),
+    Signal::BUS.as_raw(),
+    Signal::FPE.as_raw(),
+    Signal::SEGV.as_raw(),
+    Signal::SYS.as_raw(),
+];
+
+const PANIC: u64 = 1;
+const SIGNAL: u64 = 2;
+const EXIT: u64 = 3;
+const HANG: u64 = 4;
+
+/// What [`Cause::code`] was made of, in words.
+pub(crate) fn of_code(code: u64) -> String {
+    let detail = ((code >> 32) as u32).cast_signed();
+    let cause = match code & 0xffff_ffff {
+        PANIC => Cause::Panic(None),
+        SIGNAL => Cause::Signal(ExitStatus::Signaled {
+            signal: detail,
+            core_dumped: false,
+        }),
+        EXIT => Cause::Exit(detail),
+        HANG => Cause::Hung,
+        _ => Cause::Unknown,
+    };
+    cause.to_string()
 }
 
 impl fmt::Display for Cause {

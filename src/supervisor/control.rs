@@ -139,7 +139,9 @@ mod tests {
     fn victim(command: &Command) -> usize {
         match command {
             Command::Kill(partition) => *partition,
-            Command::Stop | Command::Join | Command::Abort => panic!("nobody sent {command:?}"),
+            Command::Stop | Command::Join | Command::Abort | Command::Letters { .. } => {
+                panic!("nobody sent {command:?}")
+            }
         }
     }
 

@@ -3,6 +3,8 @@
 //! A partition that will not live again gets one more life that only recovers: a kill between a commit and what follows it
 //! would leave messages unshown.
 
+use std::time::Duration;
+
 use airssys_ringbuf::clock::{monotonic_ns, nanos};
 
 use crate::report::{Level, say};
@@ -85,6 +87,8 @@ impl Supervisor {
 
     async fn decide(&mut self, partition: usize, cause: &Cause, had_run: bool, now_ns: u64) {
         let restart = self.plan.partitions[partition].restart;
+        let life = (partition, self.slots[partition].incarnation);
+        let judgement = self.blame.judge(&self.plan, &self.view, life, cause);
         match consequence(restart.kind(), cause) {
             Consequence::Ended => self.end_of(partition, cause).await,
             Consequence::LastRites => {
@@ -95,7 +99,14 @@ impl Supervisor {
                 self.say_death(partition, cause, "a restart would meet the same");
                 self.escalate(partition, &format!("{cause}")).await;
             }
-            Consequence::Restart => self.restart(partition, cause, had_run, now_ns).await,
+            Consequence::Restart => match judgement.gives_up {
+                Some(why) => {
+                    self.say_death(partition, cause, "a restart would meet the same");
+                    self.escalate(partition, &why).await;
+                }
+                None if judgement.excuses => self.restart_excused(partition, cause, now_ns).await,
+                None => self.restart(partition, cause, had_run, now_ns).await,
+            },
         }
     }
 
@@ -123,16 +134,32 @@ impl Supervisor {
             self.escalate(partition, &why).await;
             return;
         }
+        let counted = format!("restart {failures} of at most {most} in {period:?}");
+        self.restart_after(partition, cause, (delay, now_ns), &counted)
+            .await;
+    }
+
+    /// A death that a message is to blame for: such a message is set aside in time, so it counts neither as a failure nor for
+    /// the backoff.
+    async fn restart_excused(&mut self, partition: usize, cause: &Cause, now_ns: u64) {
+        let counted = "a message is to blame: restart";
+        let at_once = (Duration::ZERO, now_ns);
+        self.restart_after(partition, cause, at_once, counted).await;
+    }
+
+    async fn restart_after(
+        &mut self,
+        partition: usize,
+        cause: &Cause,
+        (delay, now_ns): (Duration, u64),
+        counted: &str,
+    ) {
         let when = if delay.is_zero() {
             "at once".to_owned()
         } else {
             format!("in {delay:?}: no step was committed since the start before")
         };
-        self.say_death(
-            partition,
-            cause,
-            &format!("restart {failures} of at most {most} in {period:?}, {when}"),
-        );
+        self.say_death(partition, cause, &format!("{counted}, {when}"));
         self.status.update(partition, |status| status.restarts += 1);
         if delay.is_zero() {
             self.begin(partition, false).await;

@@ -2,12 +2,14 @@
 //!
 //! | file | concern |
 //! |---|---|
+//! | `blame` | which message a death was the fault of, and what follows from it |
 //! | `cause` | how a life ended, in one word |
 //! | `control` | what the launching program asks, from any thread |
 //! | `deaths` | what a death leads to |
 //! | `decide` | restart, wait, or give up: pure decisions over a clock that is handed in |
 //! | `faults` | untrusted links that were given up, each told once |
 //! | `hosted` | partitions that somebody else drives, and how long the bus waits for them |
+//! | `kept` | the state of an actor that starts anew, as a file |
 //! | `lives` | starting a life as a process or a thread, and waiting for its end |
 //! | `watch` | what the pulses say: running, recovered, hung |
 //! | `supervise` | the loop and its stages |
@@ -25,12 +27,14 @@
 //!
 //! A crash of the supervisor takes the partitions with it (their parent-death signal) and leaves the bus.
 
+pub(crate) mod blame;
 pub(crate) mod cause;
 pub(crate) mod control;
 mod deaths;
 mod decide;
 pub(crate) mod faults;
 mod hosted;
+mod kept;
 mod lives;
 mod look;
 pub(crate) mod status;

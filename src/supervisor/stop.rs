@@ -78,7 +78,7 @@ impl Supervisor {
         let Stage::Draining { until_ns, quiet_at } = self.stage else {
             return;
         };
-        let links = 0..self.plan.links.len();
+        let links = 0..self.plan.declared_links().len();
         let empty = links
             .map(|link| (link, counts_of(&self.plan, &self.view, link)))
             .all(|(link, (sent, received))| sent == received || self.has_no_receiver(link));

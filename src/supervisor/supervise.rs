@@ -13,6 +13,7 @@ use crate::local::LocalRings;
 use crate::partition::bells::Waiting;
 use crate::partition::view::{BusView, pulse};
 use crate::partition::{Life, PartitionError, Place};
+use crate::supervisor::blame::{Blame, LetterOrder};
 use crate::supervisor::control::Requests;
 use crate::supervisor::decide::{Backoff, Intensity};
 use crate::supervisor::faults::FaultWatch;
@@ -49,6 +50,12 @@ pub(crate) enum Command {
     Abort,
     /// Kill one partition: a fault injected, treated like any other death.
     Kill(usize),
+    /// Handle some of a link's dead letters again, or drop them.
+    Letters {
+        link: usize,
+        order: LetterOrder,
+        count: u64,
+    },
     /// The launching program waits for the end: nobody will take a hosted partition from now on.
     Join,
 }
@@ -126,6 +133,7 @@ pub(crate) struct Supervisor {
     pub(super) outcome: Outcome,
     pub(super) intensity: Intensity,
     pub(super) faults: FaultWatch,
+    pub(super) blame: Blame,
     tick_calm: Duration,
     lives: Lives,
     pub(super) locals: LocalRings,
@@ -191,6 +199,7 @@ impl Supervisor {
             outcome: Outcome::Done,
             intensity: Intensity::new(plan.intensity, plan.period),
             faults: FaultWatch::new(&plan),
+            blame: Blame::new(&plan, &view)?,
             tick_calm: tick_calm(&plan),
             lives: Lives::new(
                 Arc::clone(&plan),
@@ -312,6 +321,11 @@ impl Supervisor {
             Command::Stop => self.drain(monotonic_ns()).await,
             Command::Abort => self.abort().await,
             Command::Join => self.is_joined = true,
+            Command::Letters { link, order, count } => {
+                let order = (*order, *count);
+                self.blame.order(&self.plan, &self.view, *link, order);
+                self.waker.wake();
+            }
             Command::Kill(partition) => {
                 let slot = &mut self.slots[*partition];
                 if let Some(alive) = &slot.alive {

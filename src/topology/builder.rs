@@ -1,6 +1,7 @@
 //! Declaring a topology. Everything is taken as it comes; what is wrong is told once, by `build`.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,11 +14,11 @@ use super::host::HostBuilder;
 use super::local_ends::{self, LocalIn, LocalOut};
 use super::migration::{self, Migration};
 use super::model::{
-    ActorId, ActorPlan, Factories, Factory, Leftover, LinkId, PartitionPlan, Plan, Restart, Wait,
-    Want,
+    ActorId, ActorPlan, Declared, Factories, Factory, Leftover, LinkId, PartitionPlan, Plan,
+    Restart, Wait, Want,
 };
 use super::options::LinkOptions;
-use super::{Topology, TopologyError, describe, validate};
+use super::{Topology, TopologyError, describe, letters, validate};
 use crate::actor::Actor;
 use crate::local::MakeLocal;
 use crate::mode::Launch;
@@ -278,6 +279,7 @@ impl TopologyBuilder {
             hang_after: HANG_AFTER,
             hosted: false,
             warm_up: 0,
+            reset_state: None,
             actors: Vec::new(),
             factories: Factories::default(),
         });
@@ -297,6 +299,7 @@ impl TopologyBuilder {
         validate::host(&self)?;
         migration::check(&self)?;
         let host = self.partitions.len();
+        let policies: Vec<_> = self.links.iter().map(|link| link.options.letters).collect();
         let links = validate::links(self.links, &self.name, host)?;
         let locals = validate::locals(self.locals, &links, &self.name)?;
         let mut plan = Plan {
@@ -318,6 +321,7 @@ impl TopologyBuilder {
             digest: 0,
         };
         validate::warm_ups(&plan)?;
+        letters::add(&mut plan, &policies)?;
         plan.digest = describe::digest(&plan);
         validate::regions(&plan)?;
         Ok(Topology::new(plan))
@@ -411,6 +415,18 @@ impl PartitionBuilder<'_> {
         self
     }
 
+    /// Sets an actor's durable cells back to their initial values when three different messages were set aside with no step
+    /// between them that committed: its state is to blame then. The inbox stays as it is, and what the cells held is kept in a
+    /// file in `keep`, a directory that is made if there is none. Without this the topology gives up instead, as it does where
+    /// the file can't be written.
+    ///
+    /// An actor with collections can't start anew: the topology gives up over it. The reset is part of the step that sets the third message aside. The actor is made anew with it, and sees the initial
+    /// values from its factory on.
+    pub fn reset_state(&mut self, keep: impl Into<PathBuf>) -> &mut Self {
+        self.settings().reset_state = Some(keep.into());
+        self
+    }
+
     /// Adds an actor. `make` gets the opened ports in the shape of `ends`; it runs on the partition's own thread, again
     /// at each incarnation, so whatever it captures must still be right then.
     pub fn actor<E, A, F>(&mut self, name: impl Into<String>, mut ends: E, make: F) -> &mut Self
@@ -456,6 +472,7 @@ impl PartitionBuilder<'_> {
             inputs: declaration.inputs,
             outputs: declaration.outputs,
             cells: declaration.cells,
+            declared: Declared::default(),
             changes: declaration.changes.first().copied().unwrap_or(CHANGES),
             collections: declaration.collections,
         });

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use airssys_ringbuf::{Layout, fnv1a64, schema};
 
-use super::model::{ActorId, ActorPlan, HOST, LinkId, PartitionPlan, Plan};
+use super::model::{ActorId, ActorPlan, HOST, LettersPlan, LinkId, PartitionPlan, Plan};
 
 /// Longest quotation of a text that came out of a file, in characters.
 const QUOTE_LEN_MAX: usize = 120;
@@ -48,7 +48,7 @@ pub(crate) fn describe(plan: &Plan) -> String {
             describe_actor(&mut text, plan, &partition.name, actor);
         }
     }
-    for link in &plan.links {
+    for link in plan.declared_links() {
         text.item("link", &link.name);
         text.attribute("from", end_name(plan, link.from));
         text.attribute("to", end_name(plan, link.to));
@@ -63,6 +63,9 @@ pub(crate) fn describe(plan: &Plan) -> String {
         );
         text.attribute("trusted", if link.trusted { "yes" } else { "no" });
         text.attribute("schema", one_line(&link.schema_text));
+        if let Some(LettersPlan { policy, .. }) = &link.letters {
+            text.attribute("dead-letters", policy);
+        }
     }
     for local in &plan.locals {
         text.item("local-link", &local.name);
@@ -91,13 +94,18 @@ fn describe_partition(text: &mut Text, partition: &PartitionPlan) {
     if partition.hosted {
         text.attribute("hosted", "yes");
     }
+    if partition.reset_state.is_some() {
+        text.attribute("reset-state", "yes");
+    }
 }
 
 fn describe_actor(text: &mut Text, plan: &Plan, partition: &str, actor: &ActorPlan) {
     let names = |links: &[LinkId]| {
         let names: Vec<&str> = links
             .iter()
-            .map(|&id| plan.link(id).name.as_str())
+            .map(|&id| plan.link(id))
+            .filter(|link| !link.hidden)
+            .map(|link| link.name.as_str())
             .collect();
         names.join(" ")
     };
@@ -108,7 +116,7 @@ fn describe_actor(text: &mut Text, plan: &Plan, partition: &str, actor: &ActorPl
     if !actor.collections.is_empty() {
         text.attribute("changes", actor.changes);
     }
-    for cell in &actor.cells {
+    for cell in &actor.cells[..actor.declared.cells] {
         text.item("cell", &format!("{}/{}", actor.name, cell.name));
         text.attribute("schema", one_line(&cell.schema_text));
     }

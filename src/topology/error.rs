@@ -86,6 +86,12 @@ pub enum TopologyError {
     )]
     HostToHost { topology: String, link: String },
 
+    /// Dead letters need an actor that the supervisor restarts.
+    #[error(
+        "topology `{topology}`, link `{link}`: its dead letters have nobody to keep them, since the launching program receives from it; drop `.dead_letters(..)`, or let an actor receive"
+    )]
+    DeadLettersOfHost { topology: String, link: String },
+
     /// A step that moves something over a local link can't be rolled back.
     #[error(
         "topology `{topology}`, partition `{partition}`: it warms up, but local link `{link}` takes no part in a step and can't be rolled back; drop `.warm_up(..)`, or make it a link of a `#[message]` type"

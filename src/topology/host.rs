@@ -6,7 +6,7 @@ use airssys_ringbuf::Message;
 
 use super::builder::{ForeignEnd, HOST_DRAFT, TopologyBuilder};
 use super::ends::{Declaration, Ends, LinkIn, LinkOut};
-use super::model::{ActorId, ActorPlan, LinkId};
+use super::model::{ActorId, ActorPlan, Declared, LinkId};
 
 /// Declares the launching program's own ports; made by [`TopologyBuilder::host`].
 ///
@@ -88,6 +88,7 @@ impl<'a> HostBuilder<'a> {
             inputs: declaration.inputs,
             outputs: declaration.outputs,
             cells: Vec::new(),
+            declared: Declared::default(),
             collections: Vec::new(),
             changes: 0,
         });

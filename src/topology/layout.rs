@@ -5,9 +5,9 @@
 //! same region.
 
 use airssys_ringbuf::layout::{
-    RingShape, SCANNED_LINKS_MAX, actor_section, cell_section, command_section, credit_section,
-    doorbells_section, hints_section, latency_section, port_pulse_section, pulse_section,
-    ring_section, undo_section,
+    RingShape, SCANNED_LINKS_MAX, actor_section, blame_section, cell_section, command_section,
+    credit_section, doorbells_section, hints_section, latency_section, port_pulse_section,
+    pulse_section, ring_section, undo_section,
 };
 use airssys_ringbuf::region::{RegionPlan, Section};
 
@@ -59,7 +59,7 @@ fn hinted(plan: &Plan, sender: usize) -> Vec<(usize, usize)> {
     let host = plan.host_index();
     let mut incoming = vec![0; host];
     let mut own = vec![0; host];
-    for link in &plan.links {
+    for link in plan.declared_links() {
         let (from, to) = (link.from.partition, link.to.partition);
         if from != host && to != host {
             incoming[to] += 1;
@@ -72,11 +72,15 @@ fn hinted(plan: &Plan, sender: usize) -> Vec<(usize, usize)> {
         .collect()
 }
 
-/// The region of the supervisor: its orders to each partition, and to the host.
+/// The region of the supervisor: its orders to each partition and to the host, and what it holds against messages.
 pub(crate) fn supervisor_plan(plan: &Plan) -> RegionPlan {
     let mut region = common(plan, SUPERVISOR);
     for party in 0..plan.parties() {
         region.add(command_section(plan.party_name(party)));
+    }
+    let actors = plan.partitions.iter().flat_map(|one| &one.actors);
+    for actor in actors.filter(|actor| actor.declared.inputs > 0) {
+        region.add(blame_section(&actor.name, actor.declared.inputs));
     }
     region
 }
@@ -208,6 +212,8 @@ mod tests {
                 (SectionKind::Doorbells, "doorbells"),
                 (SectionKind::Command, "feed"),
                 (SectionKind::Command, "book"),
+                (SectionKind::Blame, "feed"),
+                (SectionKind::Blame, "book"),
             ]
         );
         for region in [&feed, &book, &supervisor] {

@@ -50,6 +50,8 @@ pub(super) fn check_link(
         trusted: draft.options.trusted,
         from,
         to,
+        letters: None,
+        hidden: false,
     })
 }
 

@@ -22,12 +22,13 @@ mod error;
 mod fan_in;
 mod host;
 pub(crate) mod layout;
+mod letters;
 pub(crate) mod limits;
 mod links;
 mod local_ends;
 pub(crate) mod migration;
 pub(crate) mod model;
-mod options;
+pub(crate) mod options;
 pub(crate) mod validate;
 
 use std::fmt;

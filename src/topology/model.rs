@@ -5,6 +5,7 @@
 //! regions follow from it: a restart finds its own place again.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use airssys_ringbuf::Layout;
 use airssys_ringbuf::region::SectionKind;
 
 use super::migration::Migration;
+use super::options::LetterPolicy;
 use crate::actor::Actor;
 use crate::local::MakeLocal;
 use crate::partition::ports::{PortError, PortOpener};
@@ -104,6 +106,18 @@ impl Plan {
         self.partitions.len() + usize::from(!self.host.is_empty())
     }
 
+    /// The links that the topology's author declared, which come first.
+    pub(crate) fn declared_links(&self) -> &[LinkPlan] {
+        let hidden = self.links.iter().position(|link| link.hidden);
+        &self.links[..hidden.unwrap_or(self.links.len())]
+    }
+
+    /// Whether a link carries notes about dead letters instead of messages.
+    pub(crate) fn is_note(&self, link: usize) -> bool {
+        let mut letters = self.links.iter().filter_map(|link| link.letters);
+        self.links[link].hidden && letters.any(|letters| letters.notes.0 == link)
+    }
+
     /// The link's plan; the id must be of this topology.
     pub(crate) fn link(&self, id: LinkId) -> &LinkPlan {
         &self.links[id.0]
@@ -135,6 +149,8 @@ pub(crate) struct PartitionPlan {
     pub(crate) hosted: bool,
     /// Steps of each actor that each incarnation runs and rolls back before its first.
     pub(crate) warm_up: u32,
+    /// Where the state of its actors is kept that starts anew; `None` if it never does.
+    pub(crate) reset_state: Option<PathBuf>,
     pub(crate) actors: Vec<ActorPlan>,
     /// How to make each actor.
     pub(crate) factories: Factories,
@@ -160,6 +176,15 @@ pub(crate) struct ActorPlan {
     pub(crate) collections: Vec<CollectionPlan>,
     /// Words that a step may change in the collections; of an actor without any, nothing.
     pub(crate) changes: u64,
+    /// How many of the inputs and of the cells its author declared; those behind them are its dead letters'.
+    pub(crate) declared: Declared,
+}
+
+/// What of an actor its author knows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Declared {
+    pub(crate) inputs: usize,
+    pub(crate) cells: usize,
 }
 
 /// One link with both of its ends.
@@ -176,6 +201,19 @@ pub(crate) struct LinkPlan {
     pub(crate) trusted: bool,
     pub(crate) from: ActorId,
     pub(crate) to: ActorId,
+    pub(crate) letters: Option<LettersPlan>,
+    /// One of the two links that a link's dead letters lie in, from the receiving actor to itself.
+    pub(crate) hidden: bool,
+}
+
+/// Where a link's dead letters lie: both links, and the cell of the counts, are the receiving actor's last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LettersPlan {
+    pub(crate) policy: LetterPolicy,
+    pub(crate) letters: LinkId,
+    pub(crate) notes: LinkId,
+    /// The counts' place among the actor's cells.
+    pub(crate) tally: usize,
 }
 
 /// One local link with both of its ends: it lies in this process's heap, in no region.

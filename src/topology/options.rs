@@ -10,7 +10,33 @@ pub struct LinkOptions {
     /// By the message's size if `None`.
     pub(super) layout: Option<Layout>,
     pub(super) trusted: bool,
+    pub(super) letters: Option<LetterPolicy>,
 }
+
+/// What becomes of a link's messages that kill their receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LetterPolicy {
+    /// Room for so many of them.
+    pub(crate) capacity: u64,
+    /// Deaths before one is set aside.
+    pub(crate) attempts: u32,
+    /// With no room left one is dropped and counted; else its actor waits for room.
+    pub(crate) drops: bool,
+}
+
+impl std::fmt::Display for LetterPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let full = if self.drops { "drops" } else { "waits" };
+        write!(
+            f,
+            "{} after {} attempts, {full} when full",
+            self.capacity, self.attempts
+        )
+    }
+}
+
+/// Deaths before a message is set aside: one may be chance, and a third says little that the second didn't.
+const ATTEMPTS: u32 = 3;
 
 impl LinkOptions {
     /// Room for `capacity` messages: a power of two, at most 2^24.
@@ -21,7 +47,54 @@ impl LinkOptions {
             stamped: false,
             layout: None,
             trusted: true,
+            letters: None,
         }
+    }
+
+    /// Sets a message aside that kills its receiving actor again and again, with room for `capacity` of them (a power of two).
+    ///
+    /// A death that is the actor's own doing (a fault signal, an abort, a panic, an exit, a hang) is laid to the charge of the
+    /// message that it had in work. A batch names its culprit first: the messages of a step that died are received one at a
+    /// time by the next lives. After [`max_attempts`](Self::max_attempts) deaths the message is moved to the link's dead
+    /// letters, past the handler, and the actor goes on with the next one; a line names the link, the position, the attempts
+    /// and the cause. [`Monitor::dead_letters`](crate::Monitor::dead_letters) shows them, hands them to the actor again, or
+    /// drops them. A `SIGKILL` from outside is nobody's fault, wherever it strikes.
+    ///
+    /// Those deaths don't count for the topology's intensity: their number is bounded by the messages. Three different messages
+    /// set aside with no step between them that committed say that the actor's state is to blame: the topology gives up, or the
+    /// state starts anew ([`reset_state`](crate::PartitionBuilder::reset_state)).
+    ///
+    /// Without dead letters such a message kills each life of its actor until the topology gives up by its intensity. The
+    /// receiving end of the link has to be an actor's, and nobody restarts a hosted partition.
+    #[must_use]
+    pub fn dead_letters(mut self, capacity: u64) -> Self {
+        let policy = self.letters.get_or_insert(LetterPolicy {
+            capacity,
+            attempts: ATTEMPTS,
+            drops: false,
+        });
+        policy.capacity = capacity;
+        self
+    }
+
+    /// Deaths after which a message is set aside, at least 1. Default: 3. Means nothing without
+    /// [`dead_letters`](Self::dead_letters).
+    #[must_use]
+    pub fn max_attempts(mut self, deaths: u32) -> Self {
+        if let Some(policy) = &mut self.letters {
+            policy.attempts = deaths.max(1);
+        }
+        self
+    }
+
+    /// Drops and counts a message that is to be set aside while there is no room among the dead letters. Without this its actor
+    /// waits until some were handled again or dropped. Means nothing without [`dead_letters`](Self::dead_letters).
+    #[must_use]
+    pub fn drop_when_full(mut self) -> Self {
+        if let Some(policy) = &mut self.letters {
+            policy.drops = true;
+        }
+        self
     }
 
     /// Stamps each message with the monotonic time of its send, and keeps the one-way latencies where anyone can read

@@ -9,4 +9,6 @@ mod common;
 mod collections;
 mod joined;
 mod lives;
+mod poison;
+mod requeued;
 mod schedule;

@@ -1,8 +1,8 @@
 //! The list of cases.
 
 use crate::{
-    collections, endings, failures, family, host, kills, memory, namespaces, places, resume,
-    signals, trace, untrusted,
+    collections, endings, failures, family, host, kills, memory, namespaces, places, poison,
+    resume, signals, trace, untrusted,
 };
 
 /// One test, run by a process of its own.
@@ -61,6 +61,42 @@ pub(crate) const CASES: &[Case] = &[
         run: untrusted::ends_the_partition,
         check_stderr: untrusted::named_the_peer,
     },
+    Case {
+        name: "messages_that_kill_in_every_way_are_set_aside_and_told_once",
+        run: poison::every_kind,
+        check_stderr: poison::each_was_told_once,
+    },
+    case("a_message_that_hangs_is_set_aside", poison::hang),
+    case(
+        "kills_from_outside_blame_no_message_in_work",
+        poison::kills_blame_nobody,
+    ),
+    case(
+        "letters_are_requeued_and_dropped_under_kills",
+        poison::commands_under_kills,
+    ),
+    Case {
+        name: "without_room_for_its_letter_an_actor_waits",
+        run: poison::full_waits,
+        check_stderr: poison::a_wait_was_told,
+    },
+    Case {
+        name: "without_room_a_letter_is_dropped_if_the_link_says_so",
+        run: poison::full_drops,
+        check_stderr: poison::each_loss_was_told,
+    },
+    case(
+        "three_letters_in_a_row_have_the_state_start_anew",
+        poison::state_starts_anew,
+    ),
+    case(
+        "three_letters_in_a_row_end_the_topology",
+        poison::state_is_to_blame,
+    ),
+    case(
+        "without_dead_letters_a_message_that_kills_ends_the_topology",
+        poison::no_letters,
+    ),
     case("a_stopped_process_is_left_alone", failures::stopped),
     case("a_hung_process_is_killed_and_restarted", failures::hung),
     case(

@@ -58,7 +58,7 @@ fn run_of(stderr: &str) -> &str {
     line.split('/').next().unwrap()
 }
 
-fn escalated(running: Running) -> String {
+pub(crate) fn escalated(running: Running) -> String {
     let error = join(running).unwrap_err();
     let RunError::Escalated {
         why,

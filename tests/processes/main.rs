@@ -23,6 +23,7 @@ mod kills;
 mod memory;
 mod namespaces;
 mod places;
+mod poison;
 mod resume;
 mod signals;
 mod topologies;

@@ -17,6 +17,7 @@ mod migrate;
 mod monitor;
 mod observe;
 mod panics;
+mod poison;
 mod refusal;
 mod refused;
 mod resume;

@@ -7,6 +7,7 @@ use airssys_rt::prelude::*;
 
 mod collections;
 mod embedding;
+mod letters;
 mod refused;
 mod value;
 

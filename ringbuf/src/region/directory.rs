@@ -54,10 +54,12 @@ pub enum SectionKind {
     Map = 13,
     /// A durable table of rows.
     Table = 14,
+    /// What the supervisor holds against an actor's messages, and what is to become of those set aside.
+    Blame = 15,
 }
 
 impl SectionKind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Pulse,
         Self::Doorbells,
         Self::Actor,
@@ -72,6 +74,7 @@ impl SectionKind {
         Self::Last,
         Self::Map,
         Self::Table,
+        Self::Blame,
     ];
 
     /// Whether it is a durable collection: written in place, through its actor's undo log.
@@ -104,6 +107,7 @@ impl fmt::Display for SectionKind {
             Self::Last => "last",
             Self::Map => "map",
             Self::Table => "table",
+            Self::Blame => "blame",
         })
     }
 }

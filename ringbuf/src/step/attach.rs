@@ -24,6 +24,7 @@ use crate::step::gate::Gate;
 use crate::step::hints::{
     HintReader, Hinting, Hints, links_between, section_of as section_of_hints,
 };
+use crate::step::in_flight::InFlight;
 use crate::step::mistake;
 use crate::step::ports::{InPort, OutPort};
 use crate::step::receiver::Receiver;
@@ -40,6 +41,8 @@ use crate::word::Ordering;
 pub struct Attach<'a, const MISTAKE: u8 = { mistake::NONE }> {
     pub(super) own: &'a Region,
     pub(super) actor: String,
+    incarnation: u64,
+    resets: bool,
     trusts: bool,
     pub(super) core: StepCore<MISTAKE>,
     /// By the owner of the receiving region: the hints to it, and the numbers of the links.
@@ -85,15 +88,23 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         // Before anything is undone: nobody else of this process may be at it.
         let claims = vec![claim(own, SectionKind::Actor, actor)?];
         let undo = UndoLog::open(own, actor, &gate, control.steps)?;
+        let in_flight = in_range(
+            own,
+            entry,
+            InFlight::new(own.memory(), entry.offset, inputs, outputs),
+        )?;
         Ok(Self {
             own,
             actor: actor.to_owned(),
+            incarnation: 0,
+            resets: false,
             trusts: true,
             hinted: HashMap::new(),
             core: StepCore {
                 records,
                 control,
                 done,
+                in_flight,
                 gate,
                 delta: Delta::new(inputs, outputs),
                 owing: Vec::with_capacity(inputs),
@@ -108,6 +119,19 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 claims,
             },
         })
+    }
+
+    /// Which life of the partition this is: messages in work are laid to its charge. 0, as at first, is nobody's.
+    pub fn incarnation(&mut self, incarnation: u64) -> &mut Self {
+        self.incarnation = incarnation;
+        self
+    }
+
+    /// Whether the cells attached from now on begin with their initial values, whatever was committed, since a step that sets
+    /// the actor's state anew is still to come. At first they don't.
+    pub fn resetting(&mut self, resets: bool) -> &mut Self {
+        self.resets = resets;
+        self
     }
 
     /// Whether the ends attached from now on trust their peers, which they do at first.
@@ -247,6 +271,14 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         Ok(Some((Hinted::new(reader, numbers.len()), numbers)))
     }
 
+    pub(super) fn own(&self) -> &'a Region {
+        self.own
+    }
+
+    pub(super) fn input(&self, place: usize) -> &Rc<InPort> {
+        &self.core.inputs[place]
+    }
+
     fn corrupt(&self, problem: String) -> AttachError {
         AttachError::Section {
             region: self.own.owner().to_owned(),
@@ -306,6 +338,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             inlet,
             latencies,
             (Rc::clone(&self.core.gate), index),
+            self.core.in_flight.mark(index),
         ));
         self.core.inputs.push(Rc::clone(&port));
         Ok(port)
@@ -346,7 +379,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             )?,
             size: size_of::<S>(),
         };
-        if self.core.control.steps > 0 {
+        if self.core.control.steps > 0 && !self.resets {
             let bits = self
                 .core
                 .records
@@ -373,6 +406,8 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             core.records.outputs(),
             "outputs attached"
         );
+        core.in_flight
+            .begin(&core.records, core.control.active, self.incarnation);
         let looked_at = |port: &&Rc<InPort>| !port.hinted.get();
         core.watched = core.inputs.iter().filter(looked_at).cloned().collect();
         core.recover();

@@ -93,6 +93,7 @@ impl<S: Message + fmt::Debug> fmt::Debug for Durable<S> {
 #[derive(Debug)]
 pub(crate) struct CellState<S> {
     pub(crate) name: String,
+    initial: S,
     value: RefCell<S>,
 }
 
@@ -100,6 +101,7 @@ impl<S: Message> CellState<S> {
     pub(crate) fn new(name: String, initial: S) -> Self {
         Self {
             name,
+            initial,
             value: RefCell::new(initial),
         }
     }
@@ -114,6 +116,8 @@ pub(crate) trait AnyCell {
     fn store(&self, buffer: &Buffer<'_>);
     /// Fills the copy from a buffer.
     fn load(&self, buffer: &Buffer<'_>);
+    /// Makes the copy what it was before the first step.
+    fn reset(&self);
 }
 
 impl<S: Message> AnyCell for CellState<S> {
@@ -131,6 +135,10 @@ impl<S: Message> AnyCell for CellState<S> {
 
     fn load(&self, buffer: &Buffer<'_>) {
         buffer.load(bytemuck::bytes_of_mut(&mut *self.value.borrow_mut()));
+    }
+
+    fn reset(&self) {
+        *self.value.borrow_mut() = self.initial;
     }
 }
 
@@ -204,6 +212,9 @@ mod tests {
         fn load(&self, buffer: &Buffer<'_>) {
             self.loaded.set(self.loaded.get() + 1);
             self.cell.load(buffer);
+        }
+        fn reset(&self) {
+            self.cell.reset();
         }
     }
 

@@ -10,6 +10,7 @@ use crate::step::collections::UndoLog;
 use crate::step::delta::Delta;
 use crate::step::gate::Gate;
 use crate::step::hints::{HintReader, Hints};
+use crate::step::in_flight::InFlight;
 use crate::step::mistake;
 use crate::step::outcome::{Outcome, StepError, Verdict};
 use crate::step::ports::{InPort, OutPort};
@@ -48,6 +49,7 @@ impl CellPort {
 pub struct StepCore<const MISTAKE: u8 = { mistake::NONE }> {
     pub(crate) records: Records,
     pub(crate) control: Control,
+    pub(crate) in_flight: InFlight,
     pub(crate) done: bool,
     pub(crate) gate: Rc<Gate>,
     pub(crate) inputs: Vec<Rc<InPort>>,
@@ -112,6 +114,18 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         }
     }
 
+    /// Begins a step in which one receiver, whichever asks first, gets one message.
+    pub fn begin_single(&mut self) {
+        self.gate.grant_one();
+        self.begin(0);
+    }
+
+    /// Messages that a commit has received on input `index`.
+    #[must_use]
+    pub fn received(&self, index: usize) -> u64 {
+        self.inputs[index].inlet.committed()
+    }
+
     /// Ends the step: commits or aborts, publishes, and gives back what is due. Costs what the step has used.
     ///
     /// # Errors
@@ -150,10 +164,14 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         self.check(refused)?;
         // A refused claim aborts the step whatever it returned: a part of its work is missing.
         let verdict = refused.map_or(verdict, |_| Verdict::Abort);
+        let outcome = self.settle_as(verdict, found);
+        if self.gate.take_left() {
+            self.put_back();
+        }
         Ok(Outcome {
             refused,
             limited: self.gate.limited(),
-            ..self.settle_as(verdict, found)
+            ..outcome
         })
     }
 
@@ -325,10 +343,19 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         Ok(())
     }
 
+    /// What was shown to the handler and neither received nor undone is in work no longer.
+    #[cold]
+    fn put_back(&self) {
+        for port in self.used_inputs() {
+            port.put_back();
+        }
+    }
+
     #[inline]
     pub(super) fn abort(&self) {
         for port in self.used_inputs() {
             port.inlet.rewind();
+            port.put_back();
         }
         for port in self.used_outputs() {
             port.outlet.rewind();

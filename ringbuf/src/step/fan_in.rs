@@ -181,8 +181,23 @@ impl<T: Message> Receivers<T> {
             self.look(link);
         }
         self.emptied.clear();
+        if self.gate.requeues().is_some() {
+            self.enter_requeued();
+        }
         self.scan();
         self.read_hints();
+    }
+
+    /// Enters the link that has a letter to show: it may be closed, or have nothing else.
+    #[cold]
+    fn enter_requeued(&mut self) {
+        let requeued = |link: &Receiver<T>| link.port().requeued().is_some();
+        if let Some(place) = self.links.iter().position(requeued)
+            && !self.queued[place]
+        {
+            self.queued[place] = true;
+            self.ready.push_front(place as u32);
+        }
     }
 
     /// Looks at the links that nobody hints at. A close lies in a line of its own and comes once: one link a step is looked at

@@ -28,6 +28,12 @@ pub(crate) struct Gate {
     /// A receiver met the limit.
     limited: Cell<bool>,
     refused: Cell<Option<usize>>,
+    /// A handler was shown a message and left it where it is.
+    left: Cell<bool>,
+    /// With no message for any receiver: whichever asks first may have one all the same.
+    single: Cell<bool>,
+    /// The input whose oldest letter takes the place of its next message.
+    requeues: Cell<Option<usize>>,
     /// One bit for each cell that was changed.
     pub(crate) dirty: Cell<u64>,
     pub(crate) inputs: Used,
@@ -47,6 +53,9 @@ impl Gate {
             marked: Cell::new(false),
             limited: Cell::new(false),
             refused: Cell::new(None),
+            left: Cell::new(false),
+            single: Cell::new(false),
+            requeues: Cell::new(None),
             dirty: Cell::new(0),
             inputs: Used::new(inputs, inputs + outputs <= FEW),
             outputs: Used::new(outputs, inputs + outputs <= FEW),
@@ -117,6 +126,39 @@ impl Gate {
     pub(crate) fn refuse(&self, index: usize) {
         self.mark();
         self.refused.set(Some(index));
+    }
+
+    /// Grants the step that is about to begin with no message for any receiver one for whichever asks first.
+    pub(crate) fn grant_one(&self) {
+        self.single.set(true);
+    }
+
+    /// Whether this step has that one message still to give.
+    pub(crate) fn has_one(&self) -> bool {
+        self.most.get() == 0 && self.single.get()
+    }
+
+    pub(crate) fn give_one(&self) {
+        self.single.set(false);
+    }
+
+    pub(crate) fn requeue(&self, input: Option<usize>) {
+        self.requeues.set(input);
+    }
+
+    pub(crate) fn requeues(&self) -> Option<usize> {
+        self.requeues.get()
+    }
+
+    /// Notes that a message was shown and not received.
+    pub(crate) fn leave(&self) {
+        self.mark();
+        self.left.set(true);
+    }
+
+    /// Whether there was one since the last call.
+    pub(crate) fn take_left(&self) -> bool {
+        self.left.replace(false)
     }
 
     /// Notes that a receiver has had all that this step may take from its link.

@@ -6,6 +6,7 @@
 //! ```text
 //! control: u64 = (steps << 1) | active
 //! record[2]: { cell bits, done, in_position[], (out_from, out_to)[] }
+//! in flight: { incarnation, to[] }, raised by each receive
 //! cell[]: buffer[2], selected by its bit in the active record
 //! undo: { step, count, (place, old)[] }, of the collections' words
 //! ```
@@ -39,6 +40,8 @@ mod fan_in;
 mod gate;
 mod hints;
 mod host;
+mod in_flight;
+mod letters;
 #[doc(hidden)]
 pub mod mistake;
 #[cfg(test)]
@@ -62,7 +65,11 @@ pub use self::collections::{
 pub use self::core::StepCore;
 pub use self::fan_in::Receivers;
 pub use self::host::{HostReceiver, HostSender, SendError};
-pub use self::observe::{ObserveError, Progress, latencies, link_fault, progress, read_cell};
+pub use self::in_flight::{InWork, in_work};
+pub use self::letters::{LetterNames, Letters, Note, SetAside, Tally};
+pub use self::observe::{
+    ObserveError, Progress, cell_bytes, latencies, link_fault, progress, read_cell,
+};
 pub use self::outcome::{Outcome, StepError, Verdict};
 pub use self::ports::{LinkFault, Refused};
 pub use self::receiver::Receiver;

@@ -5,7 +5,7 @@
 //! to try again.
 
 use crate::latency::{self, BUCKETS, BucketCount};
-use crate::layout::{CELLS_MAX, actor_words, cell_buffer_words, credit_word, ring_word};
+use crate::layout::{CELLS_MAX, cell_buffer_words, credit_word, in_flight_at, ring_word};
 use crate::memory::{PeerWords, RangeError, Words};
 use crate::message::Message;
 use crate::region::{OpenError, Region, SectionKind};
@@ -82,7 +82,8 @@ pub(super) fn records_of(
     outputs: usize,
 ) -> Result<Records, ObserveError> {
     let entry = region.section(SectionKind::Actor, actor)?;
-    let len = actor_words(inputs, outputs) * 8;
+    // Without what is in flight, which the layout before had not.
+    let len = in_flight_at(inputs, outputs) * 8;
     if entry.len < len {
         return Err(ObserveError::Ends {
             actor: actor.to_owned(),
@@ -99,7 +100,7 @@ pub(super) fn records_of(
 }
 
 /// Runs `copy` until the control word stood still during it.
-fn stable<R>(
+pub(super) fn stable<R>(
     records: &Records,
     actor: &str,
     mut copy: impl FnMut(Control) -> R,
@@ -193,6 +194,40 @@ pub fn read_cell<S: Message>(
         }
         .load(bytemuck::bytes_of_mut(&mut value));
         Some(value)
+    })
+}
+
+/// The committed bytes of the `index`-th cell of `actor`, which has so many, whatever they mean; `None` before the first
+/// incarnation has set it.
+///
+/// # Errors
+///
+/// [`ObserveError`].
+pub fn cell_bytes(
+    region: &Region,
+    actor: &str,
+    (inputs, outputs): (usize, usize),
+    (cell, index, size): (&str, usize, usize),
+) -> Result<Option<Vec<u8>>, ObserveError> {
+    let entry = region.section(SectionKind::Cell, &format!("{actor}/{cell}"))?;
+    let records = records_of(region, actor, inputs, outputs)?;
+    let buffer = cell_buffer_words(size);
+    let words = Words::any(region.memory(), entry.offset, 2 * buffer).map_err(|problem| {
+        ObserveError::Section {
+            region: region.owner().to_owned(),
+            problem,
+        }
+    })?;
+    stable(&records, actor, |control| {
+        let bits = records.cell_bits(control.active).load(Ordering::Relaxed);
+        let first = (bits >> (index % CELLS_MAX) & 1) as usize * buffer;
+        let mut bytes = vec![0; size];
+        Buffer {
+            words: &words,
+            first,
+        }
+        .load(&mut bytes);
+        (control.steps > 0).then_some(bytes)
     })
 }
 

@@ -4,7 +4,7 @@
 //! Ports stage: what is sent shows, and what is received counts as consumed, when the step commits. They work inside a step
 //! only, aren't `Send`, and belong to one incarnation.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use crate::clock::monotonic_ns;
@@ -14,6 +14,7 @@ use crate::ring::outlet::{Outlet, Refusal};
 use crate::slots::{MappedRing, Storage};
 use crate::step::gate::Gate;
 use crate::step::hints::Hinting;
+use crate::step::in_flight::Mark;
 use crate::step::outcome::StepError;
 use crate::word::Ordering;
 
@@ -142,6 +143,9 @@ pub(crate) struct InPort {
     pub(crate) owes: Cell<bool>,
     /// Below this every message has been seen by a look.
     looked_to: Cell<u64>,
+    in_flight: Mark,
+    /// Where messages of this link lie that were set aside.
+    pub(super) letters: OnceCell<Rc<InPort>>,
     /// Whoever looks for news reads hints instead of this link.
     pub(super) hinted: Cell<bool>,
 }
@@ -153,6 +157,7 @@ impl InPort {
         inlet: Inlet<MappedRing>,
         latencies: Option<Latencies>,
         (gate, index): (Rc<Gate>, usize),
+        in_flight: Mark,
     ) -> Self {
         Self {
             name,
@@ -165,6 +170,8 @@ impl InPort {
             close_seen: Cell::new(false),
             owes: Cell::new(false),
             looked_to: Cell::new(0),
+            in_flight,
+            letters: OnceCell::new(),
             hinted: Cell::new(false),
         }
     }
@@ -225,16 +232,16 @@ impl InPort {
         })
     }
 
-    /// The position of the next message, if this step may have it.
+    /// The position of the next message, if this step may have it; from then on it is in work.
     #[inline]
     pub(super) fn next(&self) -> Option<u64> {
         match self.inlet.peek() {
-            Peek::Ready(position) => Some(position),
-            Peek::Shut => self.enter_and_next(),
-            Peek::Limited => {
-                self.gate.limit();
-                None
+            Peek::Ready(position) => {
+                self.in_flight.raise(position + 1);
+                Some(position)
             }
+            Peek::Shut => self.enter_and_next(),
+            Peek::Limited => self.next_single(),
             Peek::Fault(_) => {
                 self.gate.mark();
                 None
@@ -252,6 +259,62 @@ impl InPort {
         self.inlet.open(self.gate.most());
         self.gate.inputs.enter(self.index);
         self.next()
+    }
+
+    /// What is beyond the limit: the next message, if this step gives a single one and nobody has had it.
+    #[cold]
+    #[inline(never)]
+    fn next_single(&self) -> Option<u64> {
+        if !self.gate.has_one() {
+            self.gate.limit();
+            return None;
+        }
+        self.inlet.open(1);
+        let Peek::Ready(position) = self.inlet.peek() else {
+            return None;
+        };
+        self.gate.give_one();
+        self.in_flight.raise(position + 1);
+        Some(position)
+    }
+
+    /// Opens the port for a step that it doesn't choose by itself, for so many messages.
+    pub(super) fn admit(&self, most: u64) {
+        self.inlet.open(most);
+        if !self.gate.opens_all() {
+            self.gate.inputs.enter(self.index);
+        }
+    }
+
+    /// Its place among the actor's inputs.
+    pub(super) fn place(&self) -> usize {
+        self.index
+    }
+
+    /// The letters, if this step shows one of them instead of what lies on the link.
+    #[inline]
+    pub(super) fn requeued(&self) -> Option<&InPort> {
+        let letters = self.letters.get()?;
+        (self.gate.requeues() == Some(self.index)).then_some(letters)
+    }
+
+    /// As many messages from `position` on, all at once, are in work.
+    #[inline]
+    pub(super) fn show_run(&self, position: u64, count: u64) {
+        self.in_flight.raise(position + count);
+    }
+
+    /// The handler leaves the message that it was shown last where it is. It stays in work until the step ends: what the author
+    /// makes of the error may still be that message's doing.
+    #[cold]
+    pub(super) fn leave(&self) {
+        self.gate.leave();
+    }
+
+    /// What lies at the cursor or above is in work no longer.
+    #[inline]
+    pub(super) fn put_back(&self) {
+        self.in_flight.raise(self.inlet.cursor());
     }
 
     #[inline]

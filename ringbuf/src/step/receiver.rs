@@ -39,18 +39,32 @@ impl<T: Message> Receiver<T> {
     /// Outside of a step.
     #[inline]
     pub fn try_recv(&mut self) -> Option<T> {
-        let position = self.port.next()?;
-        self.port.record_latency(position);
-        let value = if self.port.copies {
-            self.port.inlet.storage.copy(position)
+        let (port, position) = self.next()?;
+        port.record_latency(position);
+        let value = if port.copies {
+            port.inlet.storage.copy(position)
         } else {
             // SAFETY: ports are the one consumer (one `Receiver` an inlet, not `Send`), the position was just seen published
             // by a trusted sender and is given back after the commit at the earliest, and the shape was checked for `T` when
             // the port was made.
-            unsafe { self.port.inlet.storage.read(position) }
+            unsafe { port.inlet.storage.read(position) }
         };
-        self.port.inlet.take();
+        port.inlet.take();
         Some(value)
+    }
+
+    /// The next message and where it lies: on the link, or among its letters in a step that takes one of them up again.
+    #[inline]
+    fn next(&self) -> Option<(&InPort, u64)> {
+        if let Some(position) = self.port.next() {
+            return Some((&self.port, position));
+        }
+        let letters = self.port.requeued()?;
+        Some((letters, letters.next()?))
+    }
+
+    pub(super) fn port(&self) -> &InPort {
+        &self.port
     }
 
     /// Shows up to `most` messages to `receive`, in place and without a copy, and returns how many.
@@ -87,19 +101,23 @@ impl<T: Message> Receiver<T> {
     ) -> Result<usize, E> {
         let mut shown = 0;
         while shown < most {
-            let Some(position) = self.port.next() else {
+            let Some((port, position)) = self.next() else {
                 break;
             };
-            self.port.record_latency(position);
-            if self.port.copies {
-                receive(&self.port.inlet.storage.copy(position))?;
+            port.record_latency(position);
+            let received = if port.copies {
+                receive(&port.inlet.storage.copy(position))
             } else {
-                let payload = self.port.inlet.storage.payload(position).cast::<T>();
+                let payload = port.inlet.storage.payload(position).cast::<T>();
                 // SAFETY: in bounds and aligned by the shape; seen published by a trusted sender, and not overwritten before it
                 // is given back, which the end of the step does at the earliest, when `receive` has long returned.
-                receive(unsafe { payload.as_ref() })?;
+                receive(unsafe { payload.as_ref() })
+            };
+            if let Err(error) = received {
+                port.leave();
+                return Err(error);
             }
-            self.port.inlet.take();
+            port.inlet.take();
             shown += 1;
         }
         Ok(shown)
@@ -113,7 +131,7 @@ impl<T: Message> Receiver<T> {
     /// Outside of a step.
     pub fn drain_slices(&mut self, most: usize, mut receive: impl FnMut(&[T])) -> usize {
         let dense = self.port.inlet.storage.shape().is_dense::<T>();
-        if self.port.copies || !dense {
+        if self.port.copies || !dense || self.port.requeued().is_some() {
             return self.drain(most, |message| receive(std::slice::from_ref(message)));
         }
         let mut shown = 0;
@@ -122,6 +140,7 @@ impl<T: Message> Receiver<T> {
             let Some((position, count)) = run_of::<T>(&self.port.inlet, most) else {
                 break;
             };
+            self.port.show_run(position, count);
             let first = self
                 .port
                 .inlet

@@ -50,7 +50,8 @@ pub(crate) fn watch_all(seen: &Region) {
             | SectionKind::Vector
             | SectionKind::Last
             | SectionKind::Map
-            | SectionKind::Table => {}
+            | SectionKind::Table
+            | SectionKind::Blame => {}
         }
     }
 }
@@ -96,7 +97,8 @@ pub(crate) fn use_all(own: &Region, seen: &Region) -> Result<(), Failure> {
             | SectionKind::Vector
             | SectionKind::Last
             | SectionKind::Map
-            | SectionKind::Table => {}
+            | SectionKind::Table
+            | SectionKind::Blame => {}
         }
     }
     Ok(())

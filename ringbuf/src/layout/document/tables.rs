@@ -4,8 +4,9 @@ use super::{Block, table};
 use crate::latency::{BUCKETS, upper_ns};
 use crate::layout::{
     CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, CHANGES_MAX, CONTROL_WORDS, ENTRIES_MAX, Layout,
-    MESSAGE_ALIGN_MAX, MESSAGE_SIZE_MAX, RingShape, collection_word, command_word, credit_word,
-    hint_word, pulse_word, record_word, ring_word, slot_word, undo_entry_word, undo_word,
+    MESSAGE_ALIGN_MAX, MESSAGE_SIZE_MAX, RingShape, blame_word, collection_word, command_word,
+    credit_word, hint_word, in_flight_word, pulse_word, record_word, ring_word, slot_word,
+    undo_entry_word, undo_word,
 };
 use crate::memory::LINE_PAIR;
 use crate::region::directory::entry_at;
@@ -133,6 +134,13 @@ fn record_words() -> Vec<Word> {
     }
 }
 
+fn in_flight_words() -> Vec<Word> {
+    words! { in_flight_word:
+        INCARNATION "Relaxed" "the life of the owner whose work it is; 0 while that changes";
+        TO "Relaxed, before the handler gets the message" "a word for each input: one more than the last position that was shown to the handler";
+    }
+}
+
 fn ring_words() -> Vec<Word> {
     words! { ring_word:
         CLOSE "Release" "0 while the sender may send, else one more than the position that it ended at";
@@ -192,13 +200,26 @@ fn hint_words() -> Vec<Word> {
     }
 }
 
+fn blame_words() -> Vec<Word> {
+    words! { blame_word:
+        SUSPECT_TO "Relaxed" "below this position of the input its messages are received one at a time";
+        ASIDE "Release, after the three words behind it" "one more than the position of the message to be set aside; 0 for none";
+        ATTEMPTS "Relaxed" "deaths that were laid to its charge";
+        CAUSE "Relaxed" "what the last of them was: low half 1 panic, 2 signal, 3 exit, 4 hang; high half the signal or the exit code";
+        RESETS "Relaxed" "1 if the actor's durable state starts anew in the same step";
+        REQUEUE_TO "Release" "messages set aside below this position of their ring are to be handled again";
+        DROP_TO "Release" "messages set aside below this position of their ring are to be dropped";
+    }
+}
+
 /// Every table of places.
-pub(super) fn words() -> [(&'static str, Vec<Word>); 12] {
+pub(super) fn words() -> [(&'static str, Vec<Word>); 14] {
     [
         ("header", header_fields()),
         ("entry", entry_fields()),
         ("pulse", pulse_words()),
         ("record", record_words()),
+        ("in flight", in_flight_words()),
         ("ring", ring_words()),
         ("credit", credit_words()),
         ("command", command_words()),
@@ -207,6 +228,7 @@ pub(super) fn words() -> [(&'static str, Vec<Word>); 12] {
         ("undo-entry", undo_entry_words()),
         ("collection", collection_words()),
         ("slot", slot_words()),
+        ("blame", blame_words()),
     ]
 }
 
@@ -246,7 +268,7 @@ fn shape_of(kind: SectionKind) -> [String; 3] {
     };
     let said = |texts: [&str; 3]| texts.map(str::to_owned);
     let slots = format!("{} + count x stride", ring_word::SLOTS);
-    let record = format!("{} + 2 records", 8 * CONTROL_WORDS);
+    let record = format!("{} + 2 x stride + what is in flight", 8 * CONTROL_WORDS);
     let rounded = format!("4 x count, rounded up to {LINE_PAIR}");
     let numbers = format!("{} + 8 x count", 8 * hint_word::NUMBERS);
     let entries = format!("{LINE_PAIR} + count x stride, rounded up to {LINE_PAIR}");
@@ -254,7 +276,7 @@ fn shape_of(kind: SectionKind) -> [String; 3] {
     match kind {
         SectionKind::Pulse => fixed(layout::pulse_section()),
         SectionKind::Doorbells => said([&rounded, "doorbells", "4"]),
-        SectionKind::Actor => said([&record, "1", "its length"]),
+        SectionKind::Actor => said([&record, "2", "a record's bytes"]),
         SectionKind::Cell => said([
             "2 x stride",
             "2",
@@ -277,6 +299,11 @@ fn shape_of(kind: SectionKind) -> [String; 3] {
             "8 + key and value, each rounded up to 8",
         ]),
         SectionKind::Table => said([&entries, "rows", "the row's bytes, rounded up to 8"]),
+        SectionKind::Blame => said([
+            &format!("count x stride, rounded up to {LINE_PAIR}"),
+            "the actor's inputs",
+            &(8 * blame_word::COUNT).to_string(),
+        ]),
     }
 }
 
@@ -290,6 +317,10 @@ fn owner_of(kind: SectionKind) -> [&'static str; 2] {
         SectionKind::Ring => ["the link", "the owner, which sends on it"],
         SectionKind::Credit => ["the link", "the owner, which receives from it"],
         SectionKind::Command => ["the partition", "the supervisor, whose region it is in"],
+        SectionKind::Blame => [
+            "the actor, if it has inputs",
+            "the supervisor, whose region it is in",
+        ],
         SectionKind::Latency => [
             "the link, if its messages carry the time of their send",
             "the owner, which receives from it",
