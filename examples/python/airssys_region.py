@@ -20,7 +20,8 @@ STRINGS_LEN_MAX = 16 << 20
 SECTIONS_MAX = 65_536
 WORD = 8
 
-KINDS = {1: "pulse", 2: "doorbells", 3: "actor", 4: "cell", 5: "ring", 6: "credit", 7: "command", 8: "latency", 9: "hints"}
+KINDS = {1: "pulse", 2: "doorbells", 3: "actor", 4: "cell", 5: "ring", 6: "credit", 7: "command", 8: "latency", 9: "hints",
+         10: "clock", 11: "instance", 12: "panic"}
 
 # Words of a ring section, in words of eight bytes.
 RING_CLOSE, RING_RESERVED, RING_TAIL, RING_WORDS = 0, 16, 32, 48

@@ -44,10 +44,16 @@ pub enum SectionKind {
     Latency = 8,
     /// Numbers of links that have something, towards one partition.
     Hints = 9,
+    /// What an actor's step in work has read of the clock.
+    Clock = 10,
+    /// What tells the bus from every other one.
+    Instance = 11,
+    /// The message of the panic that ended a life of the owner.
+    Panic = 12,
 }
 
 impl SectionKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::Pulse,
         Self::Doorbells,
         Self::Actor,
@@ -57,6 +63,9 @@ impl SectionKind {
         Self::Command,
         Self::Latency,
         Self::Hints,
+        Self::Clock,
+        Self::Instance,
+        Self::Panic,
     ];
 
     /// The kind with that number, if there is one.
@@ -78,6 +87,9 @@ impl fmt::Display for SectionKind {
             Self::Command => "command",
             Self::Latency => "latency",
             Self::Hints => "hints",
+            Self::Clock => "clock",
+            Self::Instance => "instance",
+            Self::Panic => "panic",
         })
     }
 }

@@ -144,7 +144,7 @@ impl Buffer<'_> {
         self.words.at(self.first + index)
     }
 
-    fn store(&self, bytes: &[u8]) {
+    pub(crate) fn store(&self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();
         for (index, word) in words.iter().enumerate() {
             self.word(index)

@@ -28,6 +28,7 @@
 mod attach;
 mod cell;
 mod claims;
+mod clock;
 mod commit;
 mod core;
 mod delta;
@@ -35,6 +36,7 @@ mod fan_in;
 mod gate;
 mod hints;
 mod host;
+mod key;
 #[doc(hidden)]
 pub mod mistake;
 #[cfg(test)]
@@ -42,23 +44,29 @@ mod model;
 mod observe;
 mod outcome;
 mod ports;
+mod raw;
 mod receiver;
 mod record;
 mod recovery;
+mod restore;
 mod sections;
 mod sender;
 mod watch;
 
 pub use self::attach::Attach;
 pub use self::cell::Durable;
+pub use self::clock::{Clock, ClockReading, ClockSource, ManualClock, read_clock};
 pub use self::core::StepCore;
 pub use self::fan_in::Receivers;
 pub use self::host::{HostReceiver, HostSender, SendError};
+pub use self::key::Key;
 pub use self::observe::{ObserveError, Progress, latencies, link_fault, progress, read_cell};
 pub use self::outcome::{Outcome, StepError, Verdict};
 pub use self::ports::{LinkFault, Refused};
+pub use self::raw::{RawLink, RawMessage, raw_cell, raw_link, raw_messages};
 pub use self::receiver::Receiver;
 pub use self::recovery::{End, recover};
+pub use self::restore::{ActorState, InputState, OutputState, restore};
 pub use self::sections::AttachError;
 pub use self::sender::Sender;
 pub use self::watch::{Observer, Seen};
