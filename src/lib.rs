@@ -72,10 +72,10 @@ pub use actor::{Actor, Refused, Step, TrySendError};
 pub use airssys_ringbuf::__private::message_rt as message;
 pub use airssys_ringbuf::clock::monotonic_ns;
 pub use airssys_ringbuf::step::{
-    Durable, LinkFault, ObserveError, Observer, Receiver, Receivers, Seen, SendError, Sender, Slot,
-    StepError,
+    Clock, Durable, Key, LinkFault, ManualClock, ObserveError, Observer, Receiver, Receivers, Seen,
+    SendError, Sender, Slot, StepError,
 };
-pub use airssys_ringbuf::{Layout, Message, Schema};
+pub use airssys_ringbuf::{Instance, Layout, Message, Schema};
 pub use bus::{BusError, Holder};
 pub use embed::{HostError, HostReceiver, HostSender, Hosted, Inline, TurnError, Turned};
 pub use enter::enter;
@@ -90,9 +90,9 @@ pub use running::{Report, RunError, Running};
 pub use supervisor::cause::Cause;
 pub use supervisor::status::{PartitionStatus, Recovery};
 pub use topology::{
-    CellSpec, Declaration, Ends, FanIn, HostBuilder, Leftover, LinkId, LinkIn, LinkOptions,
-    LinkOut, LocalIn, LocalOut, PartitionBuilder, Restart, Topology, TopologyBuilder,
-    TopologyError, Wait, Want, durable, durable_with, fan_in,
+    CellSpec, ClockSpec, Declaration, Ends, FanIn, HostBuilder, Leftover, LinkId, LinkIn,
+    LinkOptions, LinkOut, LocalIn, LocalOut, PartitionBuilder, Restart, Topology, TopologyBuilder,
+    TopologyError, Wait, Want, clock, durable, durable_with, fan_in,
 };
 
 /// The ring alone, for those who want no actors.
@@ -101,9 +101,9 @@ pub use airssys_ringbuf as ringbuf;
 /// Everything that an actor's author and a topology's author need.
 pub mod prelude {
     pub use crate::{
-        Actor, Durable, HostReceiver, HostSender, Launch, Layout, Leftover, LinkOptions,
+        Actor, Clock, Durable, HostReceiver, HostSender, Launch, Layout, Leftover, LinkOptions,
         LocalReceiver, LocalSender, Receiver, Receivers, Refused, Restart, Sender, Step, Topology,
-        TopologyError, Turned, Wait, durable, durable_with, fan_in, message,
+        TopologyError, Turned, Wait, clock, durable, durable_with, fan_in, message,
     };
 }
 

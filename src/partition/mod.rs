@@ -10,6 +10,7 @@
 //! | `pages` | touching and locking the region's pages |
 //! | `turns` | all actors of the partition, once each |
 //! | `incarnation` | from the first mapped page to the last turn |
+//! | `panic` | what a panic said, left in the region for the supervisor |
 //! | `progress` | what actors have committed, for anybody |
 
 pub(crate) mod alarm;
@@ -17,6 +18,7 @@ pub(crate) mod bells;
 mod idle;
 pub(crate) mod incarnation;
 pub(crate) mod pages;
+mod panic;
 pub(crate) mod ports;
 pub(crate) mod progress;
 mod runner;
@@ -24,4 +26,5 @@ mod turns;
 pub(crate) mod view;
 
 pub(crate) use incarnation::{Begun, Ending, Life, PartitionError, Place, begin, live};
+pub(crate) use panic::{leave_panic, left_panic, panic_message};
 pub(crate) use turns::{Pass, Turns};

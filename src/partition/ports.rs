@@ -4,7 +4,7 @@ use std::fmt;
 
 use airssys_ringbuf::Message;
 use airssys_ringbuf::step::{
-    Attach, AttachError, Durable, End, Receiver, Receivers, Sender, StepCore,
+    Attach, AttachError, Clock, Durable, End, Receiver, Receivers, Sender, StepCore,
 };
 
 use crate::local::{AnyLocal, LocalEnd, LocalReceiver, LocalRings, LocalSender};
@@ -62,8 +62,10 @@ impl<'a> PortOpener<'a> {
             actor.inputs.len(),
             actor.outputs.len(),
         );
+        let mut attach = attach.map_err(|source| failed(actor, source))?;
+        attach.instance(view.instance());
         Ok(Self {
-            attach: attach.map_err(|source| failed(actor, source))?,
+            attach,
             plan,
             view,
             locals,
@@ -112,6 +114,12 @@ impl<'a> PortOpener<'a> {
     ) -> Result<Durable<S>, PortError> {
         self.attach
             .durable(&self.actor.cells[cell].name, initial)
+            .map_err(|source| failed(self.actor, source))
+    }
+
+    pub(crate) fn clock(&mut self) -> Result<Clock, PortError> {
+        self.attach
+            .clock(self.view.clock())
             .map_err(|source| failed(self.actor, source))
     }
 

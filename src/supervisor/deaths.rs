@@ -5,6 +5,7 @@
 
 use airssys_ringbuf::clock::{monotonic_ns, nanos};
 
+use crate::partition::left_panic;
 use crate::report::{Level, say};
 use crate::supervisor::cause::Cause;
 use crate::supervisor::decide::{Consequence, consequence};
@@ -26,7 +27,12 @@ impl Supervisor {
             End::Thread(cause) => cause.clone(),
             End::Process(status) => {
                 let stopping = slot.watch.as_ref().is_some_and(Watch::is_stopping);
-                Cause::of_process(*status, stopping, self.is_done(partition))
+                let cause = Cause::of_process(*status, stopping, self.is_done(partition));
+                if cause == Cause::Panic(None) {
+                    Cause::Panic(left_panic(self.view.partition(partition), incarnation))
+                } else {
+                    cause
+                }
             }
         };
         // A short life may have ended between two looks: its pulse still tells how far it came.

@@ -401,6 +401,7 @@ impl PartitionBuilder<'_> {
             inputs: declaration.inputs,
             outputs: declaration.outputs,
             cells: declaration.cells,
+            clock: declaration.clock,
         });
         self.settings().factories.0.push(factory);
     }

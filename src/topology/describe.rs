@@ -105,6 +105,9 @@ fn describe_actor(text: &mut Text, plan: &Plan, partition: &str, actor: &ActorPl
     text.attribute("partition", partition);
     text.attribute("inputs", names(&actor.inputs));
     text.attribute("outputs", names(&actor.outputs));
+    if actor.clock {
+        text.attribute("clock", "yes");
+    }
     for cell in &actor.cells {
         text.item("cell", &format!("{}/{}", actor.name, cell.name));
         text.attribute("schema", one_line(&cell.schema_text));

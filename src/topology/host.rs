@@ -88,6 +88,7 @@ impl<'a> HostBuilder<'a> {
             inputs: declaration.inputs,
             outputs: declaration.outputs,
             cells: Vec::new(),
+            clock: false,
         });
         self
     }

@@ -153,6 +153,8 @@ pub(crate) struct ActorPlan {
     pub(crate) inputs: Vec<LinkId>,
     pub(crate) outputs: Vec<LinkId>,
     pub(crate) cells: Vec<CellPlan>,
+    /// Whether it reads the clock.
+    pub(crate) clock: bool,
 }
 
 /// One link with both of its ends.

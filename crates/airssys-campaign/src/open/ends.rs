@@ -44,6 +44,9 @@ pub(crate) fn watch_all(seen: &Region) {
                     drop(progress(seen, name, inputs, outputs));
                 }
             }
+            SectionKind::Clock => drop(read_clock(seen, name, 0)),
+            SectionKind::Instance => drop(Instance::read(seen, section)),
+            SectionKind::Panic => drop(panic_text::left_by(seen, section, 0)),
             SectionKind::Doorbells | SectionKind::Hints => {}
         }
     }
@@ -85,6 +88,9 @@ pub(crate) fn use_all(own: &Region, seen: &Region) -> Result<(), Failure> {
             SectionKind::Command
             | SectionKind::Latency
             | SectionKind::Cell
+            | SectionKind::Clock
+            | SectionKind::Instance
+            | SectionKind::Panic
             | SectionKind::Hints => {}
         }
     }
