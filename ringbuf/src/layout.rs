@@ -6,7 +6,7 @@
 //! | | pid, start time, incarnation, started at, first step at, pid namespace, locked, huge bytes | the owner |
 //! | | parked | the owner |
 //! | doorbells | one 32-bit word for each region of the bus | the owner |
-//! | actor | control; record 0; record 1 | the owner |
+//! | actor | control; record 0; record 1; in flight | the owner |
 //! | cell | buffer 0; buffer 1 | the owner |
 //! | ring | sender's close, fault | the owner, which sends on it |
 //! | | reserved | the owner |
@@ -154,9 +154,27 @@ pub(crate) fn record_words(inputs: usize, outputs: usize) -> usize {
     (record_word::POSITIONS + inputs + 2 * outputs).next_multiple_of(WORDS_A_PAIR)
 }
 
-/// Words of an actor section: the control word's line pair and two records.
-pub(crate) fn actor_words(inputs: usize, outputs: usize) -> usize {
+/// Words that say which messages an actor has in work. They change with every receive, so no record shares their lines.
+pub(crate) mod in_flight_word {
+    /// Whose work it is; 0 while that changes.
+    pub(crate) const INCARNATION: usize = 0;
+    /// One word a link: what lies below it was shown to the handler.
+    pub(crate) const TO: usize = 1;
+}
+
+/// Words before an actor's words in flight: the control word's line pair and two records.
+pub(crate) fn in_flight_at(inputs: usize, outputs: usize) -> usize {
     CONTROL_WORDS + 2 * record_words(inputs, outputs)
+}
+
+/// Words in flight of an actor with so many incoming links, padded.
+pub(crate) fn in_flight_words(inputs: usize) -> usize {
+    (in_flight_word::TO + inputs).next_multiple_of(WORDS_A_PAIR)
+}
+
+/// Words of an actor section: the control word's line pair, two records, what is in flight.
+pub(crate) fn actor_words(inputs: usize, outputs: usize) -> usize {
+    in_flight_at(inputs, outputs) + in_flight_words(inputs)
 }
 
 /// Words of one buffer of a cell, padded so that the two share no line.
@@ -211,10 +229,14 @@ pub fn doorbells_section(count: usize) -> Section {
     bells
 }
 
-/// Control word and records of an actor.
+/// Control word, two records, and what is in flight, of an actor.
 #[must_use]
 pub fn actor_section(name: &str, inputs: usize, outputs: usize) -> Section {
-    section(SectionKind::Actor, name, actor_words(inputs, outputs) * 8)
+    Section {
+        count: 2,
+        stride: record_words(inputs, outputs) as u64 * 8,
+        ..section(SectionKind::Actor, name, actor_words(inputs, outputs) * 8)
+    }
 }
 
 /// The two buffers of a durable cell of `size` bytes; `name` is "actor/cell".

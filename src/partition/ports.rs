@@ -53,7 +53,7 @@ impl<'a> PortOpener<'a> {
         plan: &'a Plan,
         view: &'a BusView,
         locals: &'a LocalRings,
-        id: ActorId,
+        (id, incarnation): (ActorId, u64),
     ) -> Result<Self, PortError> {
         let actor = plan.actor(id);
         let attach = Attach::new(
@@ -63,6 +63,7 @@ impl<'a> PortOpener<'a> {
             actor.outputs.len(),
         );
         let mut attach = attach.map_err(|source| failed(actor, source))?;
+        attach.incarnation(incarnation);
         attach.instance(view.instance());
         Ok(Self {
             attach,

@@ -57,9 +57,9 @@ impl Runner {
         plan: &Plan,
         view: &BusView,
         locals: &LocalRings,
-        id: ActorId,
+        (id, incarnation): (ActorId, u64),
     ) -> Result<Self, PortError> {
-        let mut opener = PortOpener::new(plan, view, locals, id)?;
+        let mut opener = PortOpener::new(plan, view, locals, (id, incarnation))?;
         let factory = &plan.partitions[id.partition].factories.0[id.actor];
         let actor = factory(&mut opener)?;
         let (core, locals) = opener.finish();

@@ -55,7 +55,7 @@ impl Turns {
         let command = supervisor.section(SectionKind::Command, &own.name)?;
         let command = CommandView::new(supervisor, command)?;
         let runners = actors(plan, life.partition)
-            .map(|id| Runner::new(plan, &view, locals, id))
+            .map(|id| Runner::new(plan, &view, locals, (id, life.incarnation)))
             .collect::<Result<_, _>>()?;
         // An actor's factory may have shown its cells' first values, which nobody waits for; whatever its recovery showed
         // again, the peers were woken for.

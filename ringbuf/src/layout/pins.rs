@@ -192,20 +192,25 @@ fn actor() {
         ],
         [0, 1, 2]
     );
-    // (inputs, outputs): words of a record, bytes of the section with its control word's pair.
-    for (ends, words, len) in [
-        ((0, 0), 16, 384),
-        ((1, 1), 16, 384),
-        ((14, 0), 16, 384),
-        ((0, 7), 16, 384),
-        ((15, 0), 32, 640),
-        ((1, 7), 32, 640),
-        ((30, 100), 240, 3968),
+    assert_eq!([in_flight_word::INCARNATION, in_flight_word::TO], [0, 1]);
+    // (inputs, outputs): words of a record and in flight, bytes of the section with its control word's pair.
+    for (ends, record, in_flight, len) in [
+        ((0, 0), 16, 16, 512),
+        ((1, 1), 16, 16, 512),
+        ((14, 0), 16, 16, 512),
+        ((0, 7), 16, 16, 512),
+        ((15, 0), 32, 16, 768),
+        ((16, 0), 32, 32, 896),
+        ((1, 7), 32, 16, 768),
+        ((30, 100), 240, 32, 4224),
     ] {
-        assert_eq!(record_words(ends.0, ends.1), words);
+        assert_eq!(record_words(ends.0, ends.1), record);
+        assert_eq!(in_flight_words(ends.0), in_flight);
+        assert_eq!(in_flight_at(ends.0, ends.1), 16 + 2 * record);
         assert_eq!(actor_words(ends.0, ends.1), len / 8);
         let section = actor_section("book", ends.0, ends.1);
         assert_eq!((section.kind, section.len), (SectionKind::Actor, len));
+        assert_eq!((section.count, section.stride), (2, record as u64 * 8));
         assert_eq!(section.align, 128);
     }
 }

@@ -25,6 +25,7 @@ use crate::step::gate::Gate;
 use crate::step::hints::{
     HintReader, Hinting, Hints, links_between, section_of as section_of_hints,
 };
+use crate::step::in_flight::InFlight;
 use crate::step::mistake;
 use crate::step::ports::{InPort, OutPort};
 use crate::step::receiver::Receiver;
@@ -41,6 +42,7 @@ use crate::word::Ordering;
 pub struct Attach<'a, const MISTAKE: u8 = { mistake::NONE }> {
     own: &'a Region,
     actor: String,
+    incarnation: u64,
     trusts: bool,
     core: StepCore<MISTAKE>,
     clock: Option<Clock>,
@@ -83,9 +85,15 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             control.active = 1 - control.active;
         }
         let done = records.done(control.active).load(Ordering::Relaxed) != 0;
+        let in_flight = in_range(
+            own,
+            entry,
+            InFlight::new(own.memory(), entry.offset, inputs, outputs),
+        )?;
         Ok(Self {
             own,
             actor: actor.to_owned(),
+            incarnation: 0,
             trusts: true,
             clock: None,
             hinted: HashMap::new(),
@@ -93,6 +101,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 records,
                 control,
                 done,
+                in_flight,
                 gate: Rc::new(Gate::new(inputs, outputs)),
                 delta: Delta::new(inputs, outputs),
                 owing: Vec::with_capacity(inputs),
@@ -105,6 +114,12 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 claims: vec![claim(own, SectionKind::Actor, actor)?],
             },
         })
+    }
+
+    /// Which life of the partition this is: messages in work are laid to its charge. 0, as at first, is nobody's.
+    pub fn incarnation(&mut self, incarnation: u64) -> &mut Self {
+        self.incarnation = incarnation;
+        self
     }
 
     /// Of which bus the ends are, for the keys of their messages.
@@ -331,6 +346,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             inlet,
             latencies,
             (Rc::clone(&self.core.gate), index),
+            self.core.in_flight.mark(index),
         ));
         self.core.inputs.push(Rc::clone(&port));
         Ok(port)
@@ -398,6 +414,8 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             core.records.outputs(),
             "outputs attached"
         );
+        core.in_flight
+            .begin(&core.records, core.control.active, self.incarnation);
         core.recover();
         core
     }

@@ -9,6 +9,7 @@ use crate::step::claims::Claimed;
 use crate::step::delta::Delta;
 use crate::step::gate::Gate;
 use crate::step::hints::{HintReader, Hints};
+use crate::step::in_flight::InFlight;
 use crate::step::mistake;
 use crate::step::outcome::{Outcome, StepError, Verdict};
 use crate::step::ports::{InPort, OutPort};
@@ -47,6 +48,7 @@ impl CellPort {
 pub struct StepCore<const MISTAKE: u8 = { mistake::NONE }> {
     pub(crate) records: Records,
     pub(crate) control: Control,
+    pub(crate) in_flight: InFlight,
     pub(crate) done: bool,
     pub(crate) gate: Rc<Gate>,
     pub(crate) inputs: Vec<Rc<InPort>>,
@@ -139,6 +141,9 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             self.shut();
             visible
         };
+        if self.gate.take_left() {
+            self.put_back();
+        }
         Ok(Outcome {
             committed: commit,
             visible,
@@ -278,10 +283,19 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         Ok(())
     }
 
+    /// What was shown to the handler and neither received nor undone is in work no longer.
+    #[cold]
+    fn put_back(&self) {
+        for port in self.used_inputs() {
+            port.put_back();
+        }
+    }
+
     #[inline]
     pub(super) fn abort(&self) {
         for port in self.used_inputs() {
             port.inlet.rewind();
+            port.put_back();
         }
         for port in self.used_outputs() {
             port.outlet.rewind();

@@ -26,6 +26,8 @@ pub(crate) struct Gate {
     /// Messages that each receiver may take in this step.
     most: Cell<u64>,
     refused: Cell<Option<usize>>,
+    /// A handler was shown a message and left it where it is.
+    left: Cell<bool>,
     /// One bit for each cell that was changed.
     pub(crate) dirty: Cell<u64>,
     pub(crate) inputs: Used,
@@ -45,6 +47,7 @@ impl Gate {
             few: inputs + outputs <= FEW,
             most: Cell::new(0),
             refused: Cell::new(None),
+            left: Cell::new(false),
             dirty: Cell::new(0),
             inputs: Used::new(inputs, inputs + outputs <= FEW),
             outputs: Used::new(outputs, inputs + outputs <= FEW),
@@ -104,6 +107,17 @@ impl Gate {
     /// Notes that the claim of output `index` was refused, which aborts the step.
     pub(crate) fn refuse(&self, index: usize) {
         self.refused.set(Some(index));
+    }
+
+    /// Notes that a message was shown and not received.
+    pub(crate) fn leave(&self) {
+        self.left.set(true);
+    }
+
+    /// Whether there was one since the last call.
+    #[inline]
+    pub(crate) fn take_left(&self) -> bool {
+        self.left.replace(false)
     }
 
     /// Whether the step has used no port and changed no cell.

@@ -6,6 +6,7 @@
 //! ```text
 //! control: u64 = (steps << 1) | active
 //! record[2]: { cell bits, done, in_position[], (out_from, out_to)[] }
+//! in flight: { incarnation, to[] }, raised by each receive
 //! cell[]: buffer[2], selected by its bit in the active record
 //! ```
 //!
@@ -36,6 +37,7 @@ mod fan_in;
 mod gate;
 mod hints;
 mod host;
+mod in_flight;
 mod key;
 #[doc(hidden)]
 pub mod mistake;
@@ -59,6 +61,7 @@ pub use self::clock::{Clock, ClockReading, ClockSource, ManualClock, read_clock}
 pub use self::core::StepCore;
 pub use self::fan_in::Receivers;
 pub use self::host::{HostReceiver, HostSender, SendError};
+pub use self::in_flight::{InWork, in_work};
 pub use self::key::Key;
 pub use self::observe::{ObserveError, Progress, latencies, link_fault, progress, read_cell};
 pub use self::outcome::{Outcome, StepError, Verdict};

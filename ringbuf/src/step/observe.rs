@@ -5,7 +5,7 @@
 //! to try again.
 
 use crate::latency::{self, BUCKETS, BucketCount};
-use crate::layout::{CELLS_MAX, actor_words, cell_buffer_words, credit_word, ring_word};
+use crate::layout::{CELLS_MAX, cell_buffer_words, credit_word, in_flight_at, ring_word};
 use crate::memory::{PeerWords, RangeError, Words};
 use crate::message::Message;
 use crate::region::{OpenError, Region, SectionKind};
@@ -75,14 +75,15 @@ pub struct Progress {
     pub sent: Vec<u64>,
 }
 
-fn records_of(
+pub(super) fn records_of(
     region: &Region,
     actor: &str,
     inputs: usize,
     outputs: usize,
 ) -> Result<Records, ObserveError> {
     let entry = region.section(SectionKind::Actor, actor)?;
-    let len = actor_words(inputs, outputs) * 8;
+    // Without what is in flight, which the layout before had not.
+    let len = in_flight_at(inputs, outputs) * 8;
     if entry.len < len {
         return Err(ObserveError::Ends {
             actor: actor.to_owned(),
@@ -99,7 +100,7 @@ fn records_of(
 }
 
 /// Runs `copy` until the control word stood still during it.
-fn stable<R>(
+pub(super) fn stable<R>(
     records: &Records,
     actor: &str,
     mut copy: impl FnMut(Control) -> R,

@@ -14,6 +14,7 @@ use crate::ring::outlet::{Outlet, Refusal};
 use crate::slots::{MappedRing, Storage};
 use crate::step::gate::Gate;
 use crate::step::hints::Hinting;
+use crate::step::in_flight::Mark;
 use crate::step::outcome::StepError;
 use crate::word::Ordering;
 
@@ -132,6 +133,7 @@ pub(crate) struct InPort {
     pub(crate) owes: Cell<bool>,
     /// Below this every message has been seen by a look.
     looked_to: Cell<u64>,
+    in_flight: Mark,
 }
 
 impl InPort {
@@ -141,6 +143,7 @@ impl InPort {
         inlet: Inlet<MappedRing>,
         latencies: Option<Latencies>,
         (gate, index): (Rc<Gate>, usize),
+        in_flight: Mark,
     ) -> Self {
         Self {
             name,
@@ -153,6 +156,7 @@ impl InPort {
             close_seen: Cell::new(false),
             owes: Cell::new(false),
             looked_to: Cell::new(0),
+            in_flight,
         }
     }
 
@@ -203,11 +207,14 @@ impl InPort {
         })
     }
 
-    /// The position of the next message, if this step may have it.
+    /// The position of the next message, if this step may have it; from then on it is in work.
     #[inline]
     pub(super) fn next(&self) -> Option<u64> {
         match self.inlet.peek() {
-            Peek::Ready(position) => Some(position),
+            Peek::Ready(position) => {
+                self.in_flight.raise(position + 1);
+                Some(position)
+            }
             Peek::Shut => self.enter_and_next(),
             Peek::Empty | Peek::Limited | Peek::Fault(_) => None,
         }
@@ -222,9 +229,31 @@ impl InPort {
         self.inlet.open(self.gate.most());
         self.gate.inputs.enter(self.index);
         match self.inlet.peek() {
-            Peek::Ready(position) => Some(position),
+            Peek::Ready(position) => {
+                self.in_flight.raise(position + 1);
+                Some(position)
+            }
             Peek::Shut | Peek::Empty | Peek::Limited | Peek::Fault(_) => None,
         }
+    }
+
+    /// As many messages from `position` on, all at once, are in work.
+    #[inline]
+    pub(super) fn show_run(&self, position: u64, count: u64) {
+        self.in_flight.raise(position + count);
+    }
+
+    /// The handler leaves the message that it was shown last where it is. It stays in work until the step ends: what the author
+    /// makes of the error may still be that message's doing.
+    #[cold]
+    pub(super) fn leave(&self) {
+        self.gate.leave();
+    }
+
+    /// What lies at the cursor or above is in work no longer.
+    #[inline]
+    pub(super) fn put_back(&self) {
+        self.in_flight.raise(self.inlet.cursor());
     }
 
     #[inline]

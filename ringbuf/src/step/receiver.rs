@@ -92,13 +92,17 @@ impl<T: Message> Receiver<T> {
                 break;
             };
             self.port.record_latency(position);
-            if self.port.copies {
-                receive(&self.port.inlet.storage.copy(position))?;
+            let received = if self.port.copies {
+                receive(&self.port.inlet.storage.copy(position))
             } else {
                 let payload = self.port.inlet.storage.payload(position).cast::<T>();
                 // SAFETY: in bounds and aligned by the shape; seen published by a trusted sender, and not overwritten before it
                 // is given back, which the end of the step does at the earliest, when `receive` has long returned.
-                receive(unsafe { payload.as_ref() })?;
+                receive(unsafe { payload.as_ref() })
+            };
+            if let Err(error) = received {
+                self.port.leave();
+                return Err(error);
             }
             self.port.inlet.take();
             shown += 1;
@@ -123,6 +127,7 @@ impl<T: Message> Receiver<T> {
             let Some((position, count)) = run_of::<T>(&self.port.inlet, most) else {
                 break;
             };
+            self.port.show_run(position, count);
             let first = self
                 .port
                 .inlet

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::layout::{CONTROL_WORDS, actor_words, record_word, record_words};
+use crate::layout::{CONTROL_WORDS, in_flight_at, record_word, record_words};
 use crate::memory::{Memory, RangeError, Words};
 use crate::word::{Ordering, Run, Word as _};
 
@@ -47,13 +47,13 @@ impl Records {
         inputs: usize,
         outputs: usize,
     ) -> Result<Self, RangeError> {
-        let words = Words::any(memory, offset, actor_words(inputs, outputs))?;
+        let words = Words::any(memory, offset, in_flight_at(inputs, outputs))?;
         Ok(Self::over(words, inputs, outputs))
     }
 }
 
 impl<R: Run> Records<R> {
-    /// The records in a run of [`actor_words`].
+    /// The records in a run of as many words as lie before those [in flight](in_flight_at).
     pub(crate) fn over(words: R, inputs: usize, outputs: usize) -> Self {
         Self {
             words,

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use airssys_ringbuf::Message;
 use airssys_ringbuf::park::{Barrier, Sleeper, Waker};
 use airssys_ringbuf::pulse::{CommandView, PulseView};
 use airssys_ringbuf::region::{Region, SectionEntry, SectionKind};
 use airssys_ringbuf::step::{
     Attach, Durable, End, HostReceiver, HostSender, Observer, Receiver, Sender, StepCore, Verdict,
-    latencies, link_fault, mistake, progress, read_cell, recover,
+    latencies, link_fault, mistake, progress, read_cell, read_clock, recover,
 };
+use airssys_ringbuf::{Instance, Message, panic_text};
 
 use crate::failure::{Failure, ensure};
 use crate::traffic::Item;

@@ -5,7 +5,7 @@ use crate::latency::{BUCKETS, upper_ns};
 use crate::layout::{
     CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, CONTROL_WORDS, Layout, MESSAGE_ALIGN_MAX,
     MESSAGE_SIZE_MAX, PANIC_TEXT_MAX, RingShape, clock_word, command_word, credit_word, hint_word,
-    instance_word, panic_word, pulse_word, record_word, ring_word,
+    in_flight_word, instance_word, panic_word, pulse_word, record_word, ring_word,
 };
 use crate::memory::LINE_PAIR;
 use crate::region::directory::entry_at;
@@ -133,6 +133,13 @@ fn record_words() -> Vec<Word> {
     }
 }
 
+fn in_flight_words() -> Vec<Word> {
+    words! { in_flight_word:
+        INCARNATION "Relaxed" "the life of the owner whose work it is; 0 while that changes";
+        TO "Relaxed, before the handler gets the message" "a word for each input: one more than the last position that was shown to the handler";
+    }
+}
+
 fn ring_words() -> Vec<Word> {
     words! { ring_word:
         CLOSE "Release" "0 while the sender may send, else one more than the position that it ended at";
@@ -188,12 +195,13 @@ fn panic_words() -> Vec<Word> {
 }
 
 /// Every table of places.
-pub(super) fn words() -> [(&'static str, Vec<Word>); 11] {
+pub(super) fn words() -> [(&'static str, Vec<Word>); 12] {
     [
         ("header", header_fields()),
         ("entry", entry_fields()),
         ("pulse", pulse_words()),
         ("record", record_words()),
+        ("in flight", in_flight_words()),
         ("ring", ring_words()),
         ("credit", credit_words()),
         ("command", command_words()),
@@ -240,13 +248,13 @@ fn shape_of(kind: SectionKind) -> [String; 3] {
     };
     let said = |texts: [&str; 3]| texts.map(str::to_owned);
     let slots = format!("{} + count x stride", ring_word::SLOTS);
-    let record = format!("{} + 2 records", 8 * CONTROL_WORDS);
+    let record = format!("{} + 2 x stride + what is in flight", 8 * CONTROL_WORDS);
     let rounded = format!("4 x count, rounded up to {LINE_PAIR}");
     let numbers = format!("{} + 8 x count", 8 * hint_word::NUMBERS);
     match kind {
         SectionKind::Pulse => fixed(layout::pulse_section()),
         SectionKind::Doorbells => said([&rounded, "doorbells", "4"]),
-        SectionKind::Actor => said([&record, "1", "its length"]),
+        SectionKind::Actor => said([&record, "2", "a record's bytes"]),
         SectionKind::Cell => said([
             "2 x stride",
             "2",
