@@ -50,6 +50,7 @@
 
 mod actor;
 mod bus;
+mod capsule;
 mod earlier;
 mod embed;
 mod enter;
@@ -61,6 +62,7 @@ mod machine;
 mod mode;
 mod monitor;
 mod partition;
+mod replay;
 mod report;
 mod running;
 mod signals;
@@ -77,6 +79,10 @@ pub use airssys_ringbuf::step::{
 };
 pub use airssys_ringbuf::{Instance, Layout, Message, Schema};
 pub use bus::{BusError, Holder};
+pub use capsule::{
+    Capsule, CapsuleCell, CapsuleClock, CapsuleError, CapsuleInput, CapsuleMessage, CapsuleOutput,
+    Crash,
+};
 pub use embed::{HostError, HostReceiver, HostSender, Hosted, Inline, TurnError, Turned};
 pub use enter::enter;
 pub use host::{CoreError, MemoryError, PinError};
@@ -86,6 +92,7 @@ pub use machine::{Had, MachinePlan, MemoryReport, RegionMemory};
 pub use mode::Launch;
 pub use monitor::{LinkStatus, Monitor, ReadError};
 pub use partition::ports::{PortError, PortOpener};
+pub use replay::{ReplayError, Replayed, replay};
 pub use running::{Report, RunError, Running};
 pub use supervisor::cause::Cause;
 pub use supervisor::status::{PartitionStatus, Recovery};

@@ -142,9 +142,21 @@ fn no_layer_of_the_ring_knows_a_higher_one() {
 }
 
 /// What the modules of airssys-rt must not name.
-const RT_FORBIDDEN: [(&[&str], &[&str]); 5] = [
+const RT_FORBIDDEN: [(&[&str], &[&str]); 6] = [
     (
         &["actor", "exit", "host", "local", "mode", "topology", "bus"],
+        &[
+            "embed",
+            "enter",
+            "launch",
+            "machine",
+            "monitor",
+            "running",
+            "supervisor",
+        ],
+    ),
+    (
+        &["capsule", "replay"],
         &[
             "embed",
             "enter",

@@ -4,6 +4,7 @@ use std::fmt;
 
 use airssys_osl::supervise::ExitStatus;
 
+use crate::capsule::Crash;
 use crate::exit;
 
 /// Why a partition's life ended.
@@ -58,10 +59,46 @@ impl Cause {
         matches!(self, Self::Hopeless(_))
     }
 
+    /// What it is as a crash, of which a capsule is kept: a fault of its own, not an end that somebody else brought about.
+    pub(crate) fn as_crash(&self) -> Option<Crash> {
+        match self {
+            Self::Panic(message) => Some(Crash::Panic {
+                message: message.clone(),
+            }),
+            Self::Signal(ExitStatus::Signaled { signal, .. }) if is_fault(*signal) => {
+                Some(Crash::Signal { number: *signal })
+            }
+            Self::Exit(code) if *code != 0 => Some(Crash::Exit { code: *code }),
+            Self::Hung => Some(Crash::Hang),
+            Self::Done
+            | Self::Stopped
+            | Self::Signal(_)
+            | Self::Exit(_)
+            | Self::NotSpawned(_)
+            | Self::Hopeless(_)
+            | Self::Unknown => None,
+        }
+    }
+
     /// Killed from outside, as far as anybody can tell: no reason to think that its start is at fault.
     pub(crate) fn is_signal(&self) -> bool {
         matches!(self, Self::Signal(_) | Self::Unknown)
     }
+}
+
+/// Whether a signal is one that a process brings upon itself. Anybody may send it these, too; the kernel doesn't tell.
+fn is_fault(signal: i32) -> bool {
+    use rustix::process::Signal;
+    let faults = [
+        Signal::ILL,
+        Signal::TRAP,
+        Signal::ABORT,
+        Signal::BUS,
+        Signal::FPE,
+        Signal::SEGV,
+        Signal::SYS,
+    ];
+    faults.iter().any(|fault| fault.as_raw() == signal)
 }
 
 impl fmt::Display for Cause {

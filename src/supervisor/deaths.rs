@@ -35,8 +35,10 @@ impl Supervisor {
                 }
             }
         };
+        self.keep_capsule(partition, &cause);
         // A short life may have ended between two looks: its pulse still tells how far it came.
-        if let Some(at_ns) = slot.watch.as_ref().and_then(Watch::unseen_first_step) {
+        let watch = self.slots[partition].watch.as_ref();
+        if let Some(at_ns) = watch.and_then(Watch::unseen_first_step) {
             self.recovered(partition, at_ns);
         }
         self.on_death(partition, cause).await;

@@ -8,6 +8,7 @@
 //! | `decide` | restart, wait, or give up: pure decisions over a clock that is handed in |
 //! | `faults` | untrusted links that were given up, each told once |
 //! | `hosted` | partitions that somebody else drives, and how long the bus waits for them |
+//! | `keep` | a capsule of each crash |
 //! | `lives` | starting a life as a process or a thread, and waiting for its end |
 //! | `watch` | what the pulses say: running, recovered, hung |
 //! | `supervise` | the loop and its stages |
@@ -31,6 +32,7 @@ mod deaths;
 mod decide;
 pub(crate) mod faults;
 mod hosted;
+mod keep;
 mod lives;
 mod look;
 pub(crate) mod status;

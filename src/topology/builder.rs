@@ -1,6 +1,7 @@
 //! Declaring a topology. Everything is taken as it comes; what is wrong is told once, by `build`.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,8 +12,8 @@ use super::ends::{self, Declaration, Ends, LinkIn, LinkOut};
 use super::host::HostBuilder;
 use super::local_ends::{self, LocalIn, LocalOut};
 use super::model::{
-    ActorId, ActorPlan, Factories, Factory, Leftover, LinkId, PartitionPlan, Plan, Restart, Wait,
-    Want,
+    ActorId, ActorPlan, CapsulePlan, Factories, Factory, Leftover, LinkId, PartitionPlan, Plan,
+    Restart, Wait, Want,
 };
 use super::options::LinkOptions;
 use super::{Topology, TopologyError, describe, validate};
@@ -50,6 +51,7 @@ pub struct TopologyBuilder {
     pub(super) drain_timeout: Duration,
     lock_memory: Want,
     huge_pages: Want,
+    pub(super) capsules: Option<CapsulePlan>,
     pub(super) partitions: Vec<PartitionPlan>,
     pub(super) host: Vec<ActorPlan>,
     pub(super) links: Vec<LinkDraft>,
@@ -103,6 +105,7 @@ impl TopologyBuilder {
             drain_timeout: DRAIN_TIMEOUT,
             lock_memory: Want::default(),
             huge_pages: Want::default(),
+            capsules: None,
             partitions: Vec::new(),
             host: Vec::new(),
             links: Vec::new(),
@@ -156,6 +159,27 @@ impl TopologyBuilder {
     /// A launch takes longer for it: what lies in small pages is copied once. Every life maps its regions faster then.
     pub fn huge_pages(&mut self, want: Want) -> &mut Self {
         self.huge_pages = want;
+        self
+    }
+
+    /// Keeps what a step that crashed had in work as a [`Capsule`](crate::Capsule) in `directory`, to be looked at and
+    /// [replayed](crate::replay()): at most `max_files` files of `max_bytes` together of this bus, the oldest removed. Default:
+    /// nothing is kept.
+    ///
+    /// A crash is a fault signal, an abort, a panic, an exit with a code other than zero, or a hang; nothing is kept of a
+    /// partition that was killed from outside, nor of an inline bus. The directory is made if it isn't there, for this user alone:
+    /// capsules hold messages and durable state. A capsule that can't be written is a line on stderr and nothing else.
+    pub fn capsules(
+        &mut self,
+        directory: impl Into<PathBuf>,
+        max_files: usize,
+        max_bytes: u64,
+    ) -> &mut Self {
+        self.capsules = Some(CapsulePlan {
+            directory: directory.into(),
+            max_files,
+            max_bytes,
+        });
         self
     }
 
@@ -263,6 +287,7 @@ impl TopologyBuilder {
             drain_timeout: self.drain_timeout,
             lock_memory: self.lock_memory,
             huge_pages: self.huge_pages,
+            capsules: self.capsules,
             digest: 0,
         };
         validate::warm_ups(&plan)?;

@@ -5,6 +5,7 @@
 //! regions follow from it: a restart finds its own place again.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,8 @@ pub(crate) struct Plan {
     pub(crate) drain_timeout: Duration,
     pub(crate) lock_memory: Want,
     pub(crate) huge_pages: Want,
+    /// Where crashes are kept, if they are.
+    pub(crate) capsules: Option<CapsulePlan>,
     /// FNV-1a of [`super::describe::describe`]'s text.
     pub(crate) digest: u64,
 }
@@ -190,6 +193,15 @@ pub(crate) struct CellPlan {
     pub(crate) schema_text: String,
     pub(crate) size: usize,
     pub(crate) align: usize,
+}
+
+/// Where crashes are kept, and how much of them.
+#[derive(Clone, Debug)]
+pub(crate) struct CapsulePlan {
+    pub(crate) directory: PathBuf,
+    pub(crate) max_files: usize,
+    /// Of all of them together.
+    pub(crate) max_bytes: u64,
 }
 
 /// How much is asked of a machine that may not have it.
