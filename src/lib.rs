@@ -81,7 +81,7 @@ pub use airssys_ringbuf::{Instance, Layout, Message, Schema};
 pub use bus::{BusError, Holder};
 pub use capsule::{
     Capsule, CapsuleCell, CapsuleClock, CapsuleError, CapsuleInput, CapsuleMessage, CapsuleOutput,
-    Crash,
+    CapsuleSection, Crash,
 };
 pub use embed::{HostError, HostReceiver, HostSender, Hosted, Inline, TurnError, Turned};
 pub use enter::enter;

@@ -5,16 +5,17 @@
 
 use airssys_ringbuf::Instance;
 use airssys_ringbuf::clock::realtime_ns;
+use airssys_ringbuf::memory::RangeError;
 use airssys_ringbuf::pulse::{Phase, PulseView};
-use airssys_ringbuf::region::Region;
+use airssys_ringbuf::region::{Region, SectionKind};
 use airssys_ringbuf::step::{
     AttachError, InWork, ObserveError, in_work, progress, raw_cell, raw_link, raw_messages,
-    read_clock,
+    raw_section, read_clock,
 };
 
 use super::{
-    Capsule, CapsuleCell, CapsuleClock, CapsuleInput, CapsuleMessage, CapsuleOutput, Crash, FORMAT,
-    VERSION,
+    Capsule, CapsuleCell, CapsuleClock, CapsuleInput, CapsuleMessage, CapsuleOutput,
+    CapsuleSection, Crash, FORMAT, VERSION,
 };
 use crate::partition::view::{BusView, pulse};
 use crate::topology::LinkId;
@@ -28,6 +29,10 @@ const NEXT: usize = 16;
 pub(crate) enum CaptureError {
     #[error("it died in no actor's step")]
     NoStep,
+    #[error("its state takes more than the {0} bytes that `plan.capsules(..)` allows")]
+    TooLarge(u64),
+    #[error(transparent)]
+    Range(#[from] RangeError),
     #[error(transparent)]
     Observe(#[from] ObserveError),
     #[error(transparent)]
@@ -77,6 +82,7 @@ pub(crate) fn capture(
             .map(|(&link, &sent)| output(plan, view, link, sent))
             .collect::<Result<_, _>>()?,
         cells: cells(plan, region, id)?,
+        sections: sections(plan, region, id)?,
     })
 }
 
@@ -189,6 +195,54 @@ fn cells(plan: &Plan, region: &Region, id: ActorId) -> Result<Vec<CapsuleCell>, 
                 cell: cell.name.clone(),
                 schema: cell.schema_text.clone(),
                 bytes: raw_cell(region, &actor.name, ends, place)?,
+            })
+        })
+        .collect()
+}
+
+/// Whether a section of that kind and name is durable state of `actor` that lies there as a whole: neither its records and
+/// cells, which are read by the step that was committed last, nor a part of a link.
+pub(crate) fn is_state_of(actor: &str, kind: SectionKind, name: &str) -> bool {
+    let is_known = matches!(
+        kind,
+        SectionKind::Pulse
+            | SectionKind::Doorbells
+            | SectionKind::Actor
+            | SectionKind::Cell
+            | SectionKind::Ring
+            | SectionKind::Credit
+            | SectionKind::Command
+            | SectionKind::Latency
+            | SectionKind::Hints
+            | SectionKind::Clock
+            | SectionKind::Instance
+            | SectionKind::Panic
+    );
+    let of_actor = name.strip_prefix(actor);
+    !is_known && of_actor.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn sections(
+    plan: &Plan,
+    region: &Region,
+    id: ActorId,
+) -> Result<Vec<CapsuleSection>, CaptureError> {
+    let actor = &plan.actor(id).name;
+    let of_actor = region.sections().iter();
+    let of_actor = of_actor.filter(|entry| is_state_of(actor, entry.kind, &entry.name));
+    let most = plan.capsules.as_ref().map_or(0, |plan| plan.max_bytes);
+    let mut left = most;
+    of_actor
+        .map(|entry| {
+            // Two digits a byte: what can't be kept isn't copied.
+            left = left
+                .checked_sub(2 * entry.len as u64)
+                .ok_or(CaptureError::TooLarge(most))?;
+            Ok(CapsuleSection {
+                kind: entry.kind.to_string(),
+                name: entry.name.clone(),
+                schema: entry.schema.clone(),
+                bytes: raw_section(region, entry)?,
             })
         })
         .collect()

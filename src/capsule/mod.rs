@@ -136,6 +136,23 @@ pub struct CapsuleCell {
     pub bytes: Option<Vec<u8>>,
 }
 
+/// Another section of the actor's durable state, as it lay in the region: changes of the step that died may be in it, and what
+/// undoes them in another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CapsuleSection {
+    /// What kind of section.
+    pub kind: String,
+    /// Its name: the actor, or "actor/name".
+    pub name: String,
+    /// What it holds: the canonical text of its schema, or nothing.
+    pub schema: String,
+    /// Its bytes.
+    #[serde(with = "hex")]
+    pub bytes: Vec<u8>,
+}
+
 /// What the step had read of its clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -182,6 +199,8 @@ pub struct Capsule {
     pub outputs: Vec<CapsuleOutput>,
     /// In the order of their declaration.
     pub cells: Vec<CapsuleCell>,
+    /// Whatever else of its state lies in sections of its own.
+    pub sections: Vec<CapsuleSection>,
 }
 
 /// A file is no capsule that can be used.

@@ -77,6 +77,15 @@ impl fmt::Display for Capsule {
                 None => f.write_str("never set\n")?,
             }
         }
+        for section in &self.sections {
+            writeln!(
+                f,
+                "{} `{}`: {} bytes",
+                quoted(&section.kind),
+                quoted(&section.name),
+                section.bytes.len()
+            )?;
+        }
         Ok(())
     }
 }

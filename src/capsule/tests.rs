@@ -58,6 +58,7 @@ fn sample() -> Capsule {
                 .concat(),
             ),
         }],
+        sections: Vec::new(),
     }
 }
 

@@ -22,7 +22,10 @@ impl Supervisor {
             Err(why) => {
                 let level = match why {
                     CaptureError::NoStep => Level::Info,
-                    CaptureError::Observe(_) | CaptureError::Attach(_) => Level::Warn,
+                    CaptureError::TooLarge(_)
+                    | CaptureError::Range(_)
+                    | CaptureError::Observe(_)
+                    | CaptureError::Attach(_) => Level::Warn,
                 };
                 let (bus, name) = (&self.plan.bus, &self.plan.partitions[partition].name);
                 say(

@@ -66,7 +66,7 @@ pub use self::key::Key;
 pub use self::observe::{ObserveError, Progress, latencies, link_fault, progress, read_cell};
 pub use self::outcome::{Outcome, StepError, Verdict};
 pub use self::ports::{LinkFault, Refused};
-pub use self::raw::{RawLink, RawMessage, raw_cell, raw_link, raw_messages};
+pub use self::raw::{RawLink, RawMessage, raw_cell, raw_link, raw_messages, raw_section};
 pub use self::receiver::Receiver;
 pub use self::recovery::{End, recover};
 pub use self::restore::{ActorState, InputState, OutputState, restore};

@@ -2,7 +2,8 @@
 //!
 //! As an [`Observer`](super::Observer) does, it stores nothing and is known to nobody.
 
-use crate::region::Region;
+use crate::memory::{RangeError, Words};
+use crate::region::{Region, SectionEntry};
 use crate::ring::look::{Look, look};
 use crate::slots::{MappedRing, Storage as _};
 use crate::step::observe::{ObserveError, copy_cell};
@@ -99,4 +100,17 @@ pub fn raw_cell(
     let mut bytes = vec![0; size];
     let is_set = copy_cell(region, actor, ends, (cell, index), &mut bytes)?;
     Ok(is_set.then_some(bytes))
+}
+
+/// All bytes of a section, as they lie there.
+///
+/// # Errors
+///
+/// [`RangeError`] if it isn't made of words.
+pub fn raw_section(region: &Region, section: &SectionEntry) -> Result<Vec<u8>, RangeError> {
+    let words = Words::any(region.memory(), section.offset, section.len / 8)?;
+    let words = words.as_slice().iter();
+    Ok(words
+        .flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes())
+        .collect())
 }

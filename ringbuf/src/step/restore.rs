@@ -58,6 +58,8 @@ pub struct ActorState<'a> {
     pub outputs: Vec<OutputState<'a>>,
     /// The cells by name and value, in the order of their declaration.
     pub cells: Vec<(&'a str, &'a [u8])>,
+    /// Other sections of the actor, by kind and name, as they lay there.
+    pub sections: Vec<(SectionKind, &'a str, &'a [u8])>,
 }
 
 /// Writes `state` of `actor` into heap regions in which it was never attached.
@@ -115,6 +117,16 @@ pub fn restore(own: &Region, actor: &str, state: &ActorState<'_>) -> Result<(), 
             words * 8,
         )?;
         let words = Words::new(own.memory(), entry.offset, words);
+        let words = &in_range(own, entry, words)?;
+        Buffer { words, first: 0 }.store(bytes);
+    }
+    for &(kind, name, bytes) in &state.sections {
+        let entry = section_of(own, kind, name, bytes.len())?;
+        if entry.len != bytes.len() {
+            let problem = format!("{} bytes to restore, {} there", bytes.len(), entry.len);
+            return Err(off(own, entry, problem));
+        }
+        let words = Words::new(own.memory(), entry.offset, entry.len / 8);
         let words = &in_range(own, entry, words)?;
         Buffer { words, first: 0 }.store(bytes);
     }

@@ -1,116 +1,30 @@
 //! Running the step of a capsule again.
 
+mod check;
+mod error;
+
 use std::fmt;
 use std::sync::Arc;
 
 use airssys_ringbuf::Message;
-use airssys_ringbuf::region::CreateError;
-use airssys_ringbuf::schema;
 use airssys_ringbuf::step::{
-    ActorState, AttachError, ClockSource, InputState, ManualClock, ObserveError, Observer,
-    OutputState, Seen, StepError, Verdict, progress, read_cell, restore,
+    ActorState, ClockSource, InputState, ManualClock, Observer, OutputState, Seen, Verdict,
+    progress, read_cell, restore,
 };
 
 use crate::actor::{Refused, Step};
-use crate::capsule::{Capsule, CapsuleInput, CapsuleOutput};
+use crate::capsule::{Capsule, CapsuleInput, CapsuleOutput, CapsuleSection};
 use crate::local::LocalRings;
-use crate::partition::ports::{PortError, PortOpener};
+use crate::partition::ports::PortOpener;
 use crate::partition::view::BusView;
 use crate::topology::model::{ActorId, LinkPlan, Plan};
 use crate::topology::{LinkId, Topology};
 
+use check::{check, find, listed};
+pub use error::ReplayError;
+
 /// The life that a replayed step is of.
 const INCARNATION: u64 = 1;
-
-/// A capsule's step can't be run in this topology.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReplayError {
-    /// The topology has no such actor.
-    #[error("the capsule's actor `{actor}` isn't in topology `{topology}`, which has: {known}")]
-    NoActor {
-        /// The topology.
-        topology: String,
-        /// The capsule's actor.
-        actor: String,
-        /// The actors that there are.
-        known: String,
-    },
-    /// The actor has no such end.
-    #[error("actor `{actor}` has no {kind} `{name}`, which the capsule has; it has: {known}")]
-    NoEnd {
-        /// The actor.
-        actor: String,
-        /// "input", "output" or "cell".
-        kind: &'static str,
-        /// The capsule's.
-        name: String,
-        /// What there is.
-        known: String,
-    },
-    /// The capsule has no value of a cell.
-    #[error(
-        "actor `{actor}` has the cell `{cell}`, of which the capsule has no value: what it held then can't be known"
-    )]
-    NoValue {
-        /// The actor.
-        actor: String,
-        /// The cell.
-        cell: String,
-    },
-    /// A message or a cell is of another type here.
-    #[error("{kind} `{name}` of actor `{actor}`: {difference}")]
-    Schema {
-        /// The actor.
-        actor: String,
-        /// "input", "output" or "cell".
-        kind: &'static str,
-        /// The link or the cell.
-        name: String,
-        /// Both sides.
-        difference: String,
-    },
-    /// The capsule holds fewer messages than the step had in work.
-    #[error(
-        "link `{link}`: the step had {in_work} messages in work, the capsule holds {kept} of them: it can't be run as it was"
-    )]
-    Incomplete {
-        /// The link.
-        link: String,
-        /// Messages in work.
-        in_work: u64,
-        /// Those in the capsule.
-        kept: usize,
-    },
-    /// A region can't be laid out.
-    #[error(transparent)]
-    Create(#[from] CreateError),
-    /// The state doesn't fit the regions, such as more messages than the link has slots here.
-    #[error("restoring the state of actor `{actor}`: {source}")]
-    Restore {
-        /// The actor.
-        actor: String,
-        /// Why.
-        source: AttachError,
-    },
-    /// The actor's ends can't be opened.
-    #[error(transparent)]
-    Port(#[from] PortError),
-    /// The step can't be ended.
-    #[error("actor `{actor}`: {source}")]
-    Step {
-        /// The actor.
-        actor: String,
-        /// Why.
-        source: StepError,
-    },
-    /// What the step did can't be read.
-    #[error(transparent)]
-    Observe(#[from] ObserveError),
-    /// The link carries another message than the one asked for.
-    #[error(transparent)]
-    Attach(#[from] AttachError),
-}
 
 /// What a replayed step did.
 pub struct Replayed {
@@ -219,107 +133,6 @@ fn run(
     Ok((result, ended.committed))
 }
 
-fn find(capsule: &Capsule, plan: &Plan) -> Result<ActorId, ReplayError> {
-    let all = || {
-        plan.partitions
-            .iter()
-            .enumerate()
-            .flat_map(|(partition, one)| {
-                let actors = one.actors.iter().enumerate();
-                actors.map(move |(actor, plan)| (ActorId { partition, actor }, plan.name.as_str()))
-            })
-    };
-    let found = all().find(|(_, name)| *name == capsule.actor);
-    found.map(|(id, _)| id).ok_or_else(|| ReplayError::NoActor {
-        topology: plan.name.clone(),
-        actor: capsule.actor.clone(),
-        known: listed(all().map(|(_, name)| name)),
-    })
-}
-
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
-    if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
-    }
-}
-
-/// Whether the actor has every end and cell of the capsule, each of the same type.
-fn check(capsule: &Capsule, plan: &Plan, id: ActorId) -> Result<(), ReplayError> {
-    let actor = plan.actor(id);
-    let links = |links: &[LinkId]| -> Vec<(&str, &str)> {
-        let links = links.iter().map(|&link| plan.link(link));
-        links
-            .map(|link| (link.name.as_str(), link.schema_text.as_str()))
-            .collect()
-    };
-    let cells = actor.cells.iter();
-    let cells = cells.map(|cell| (cell.name.as_str(), cell.schema_text.as_str()));
-    let cells: Vec<(&str, &str)> = cells.collect();
-    let check_all = |kind: &'static str, ours: &[(&str, &str)], theirs: &[(&str, &str)]| {
-        theirs.iter().try_for_each(|&(name, schema)| {
-            let our = ours.iter().find(|(our, _)| *our == name);
-            let &(_, our) = our.ok_or_else(|| ReplayError::NoEnd {
-                actor: actor.name.clone(),
-                kind,
-                name: name.to_owned(),
-                known: listed(ours.iter().map(|(name, _)| *name)),
-            })?;
-            schema::difference_to(our, schema, "the capsule").map_or(Ok(()), |difference| {
-                Err(ReplayError::Schema {
-                    actor: actor.name.clone(),
-                    kind,
-                    name: name.to_owned(),
-                    difference,
-                })
-            })
-        })
-    };
-    let theirs: Vec<_> = capsule
-        .inputs
-        .iter()
-        .map(|input| (input.link.as_str(), input.schema.as_str()))
-        .collect();
-    check_all("input", &links(&actor.inputs), &theirs)?;
-    let theirs: Vec<_> = capsule
-        .outputs
-        .iter()
-        .map(|output| (output.link.as_str(), output.schema.as_str()))
-        .collect();
-    check_all("output", &links(&actor.outputs), &theirs)?;
-    let theirs: Vec<_> = capsule
-        .cells
-        .iter()
-        .map(|cell| (cell.cell.as_str(), cell.schema.as_str()))
-        .collect();
-    check_all("cell", &cells, &theirs)?;
-    for input in &capsule.inputs {
-        let kept = input.messages.len();
-        if (kept as u64) < input.in_work {
-            return Err(ReplayError::Incomplete {
-                link: input.link.clone(),
-                in_work: input.in_work,
-                kept,
-            });
-        }
-    }
-    let is_known = |name: &str| {
-        let mut cells = capsule.cells.iter();
-        cells.any(|cell| cell.cell == name && cell.bytes.is_some())
-    };
-    // Before any step every cell has the value that the actor's declaration gives it.
-    let unknown = actor.cells.iter().find(|cell| !is_known(&cell.name));
-    match unknown.filter(|_| capsule.steps > 0) {
-        None => Ok(()),
-        Some(cell) => Err(ReplayError::NoValue {
-            actor: actor.name.clone(),
-            cell: cell.name.clone(),
-        }),
-    }
-}
-
 /// What the actor's step is to find. The capsule was checked against the plan.
 fn state<'a>(
     capsule: &'a Capsule,
@@ -343,11 +156,19 @@ fn state<'a>(
         let kept = capsule.cells.iter().find(|kept| kept.cell == cell.name)?;
         Some((cell.name.as_str(), kept.bytes.as_deref()?))
     });
+    let sections = view.partition(id.partition).sections().iter();
+    let sections = sections.filter_map(|entry| {
+        let named =
+            |kept: &&CapsuleSection| kept.name == entry.name && kept.kind == entry.kind.to_string();
+        let kept = capsule.sections.iter().find(named)?;
+        Some((entry.kind, kept.name.as_str(), kept.bytes.as_slice()))
+    });
     ActorState {
         steps: capsule.steps,
         inputs: inputs.collect(),
         outputs: outputs.collect(),
         cells: cells.collect(),
+        sections: sections.collect(),
     }
 }
 
