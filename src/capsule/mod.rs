@@ -307,7 +307,7 @@ impl Capsule {
         bytes
     }
 
-    /// The bus's instance as a number.
+    /// What can't be, of what the types allow.
     fn check(&self) -> Result<(), String> {
         self.instance_number()?;
         if self.steps > POSITION_MAX {
@@ -345,6 +345,7 @@ impl Capsule {
         Ok(())
     }
 
+    /// The bus's instance as a number.
     pub(crate) fn instance_number(&self) -> Result<u128, String> {
         let is_plain = self.instance.len() == 32 && self.instance.is_ascii();
         let number = u128::from_str_radix(&self.instance, 16).ok();

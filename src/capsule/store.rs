@@ -8,8 +8,10 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
-use std::thread;
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel,
+};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Capsule;
@@ -38,6 +40,7 @@ struct Writer {
     capsules: SyncSender<Capsule>,
     /// Its sender is dropped when the thread has written everything.
     done: Receiver<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Store {
@@ -69,15 +72,16 @@ impl Store {
         let (bus, plan) = (self.bus.clone(), self.plan.clone());
         let thread = thread::Builder::new().name("airssys-capsule".to_owned());
         let spawned = thread.spawn(move || {
-            let _is_done: std::sync::mpsc::Sender<()> = is_done;
+            let _is_done: Sender<()> = is_done;
             for capsule in capsules {
                 report(&bus, &capsule, write(&plan, &capsule));
             }
         });
         match spawned {
-            Ok(_) => Some(Writer {
+            Ok(thread) => Some(Writer {
                 capsules: send,
                 done,
+                thread,
             }),
             Err(error) => {
                 let bus = &self.bus;
@@ -104,11 +108,11 @@ impl Store {
 /// Waits until all capsules are written.
 impl Drop for Store {
     fn drop(&mut self) {
-        let Some(Writer { capsules, done }) = self.writer.take() else {
+        let Some(writer) = self.writer.take() else {
             return;
         };
-        drop(capsules);
-        if done.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+        drop(writer.capsules);
+        if writer.done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
             say(
                 Level::Warn,
                 format_args!(
@@ -117,6 +121,9 @@ impl Drop for Store {
                     self.plan.directory.display()
                 ),
             );
+        } else {
+            // What is left of it is its return.
+            let _ = writer.thread.join();
         }
     }
 }
