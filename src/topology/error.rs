@@ -318,7 +318,8 @@ pub enum TopologyError {
 
     /// No room for a capsule.
     #[error(
-        "topology `{topology}`: capsules in {max_files} files of {max_bytes} bytes together have no room for one; allow at least 1          file and 4096 bytes"
+        "topology `{topology}`: capsules in {max_files} files of {max_bytes} bytes together have no room for one; allow at \
+         least 1 file and 4096 bytes"
     )]
     CapsuleBounds {
         topology: String,

@@ -446,20 +446,6 @@ fn policies_leave_time() {
         "topology `quotes`: a drain timeout of zero lets no inbox drain; give it time, such as 5 s",
     );
 
-    for (files, bytes) in [(0, 1 << 20), (8, 4095)] {
-        let error = refused(|plan| {
-            plan.capsules("/nowhere", files, bytes);
-        });
-        assert!(matches!(error, TopologyError::CapsuleBounds { .. }));
-        says(
-            &error,
-            &format!(
-                "topology `quotes`: capsules in {files} files of {bytes} bytes together have no room for one; allow at least 1 \
-                 file and 4096 bytes"
-            ),
-        );
-    }
-
     let error = refused(|plan| {
         plan.partition("feed").hang_after(Duration::ZERO);
     });

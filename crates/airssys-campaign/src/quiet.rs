@@ -127,7 +127,7 @@ impl Timed {
     fn step(&mut self) -> Result<(), Failure> {
         self.core.begin(u64::MAX);
         self.last.set(self.clock.now() ^ self.clock.realtime());
-        self.core.finish(Verdict::Keep)?;
+        let _ = self.core.finish(Verdict::Keep)?;
         Ok(())
     }
 }
