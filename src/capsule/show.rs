@@ -301,7 +301,8 @@ fn push_text(bytes: &[u8], text: &mut String) -> bool {
     let shown = &bytes[..end.map_or(0, |last| last + 1)];
     let is_text = !shown.is_empty() && shown.iter().all(|byte| (b' '..=b'~').contains(byte));
     if is_text {
-        text.push_str(&format!("{:?}", String::from_utf8_lossy(shown)));
+        // A String takes any text.
+        let _ = write!(text, "{:?}", String::from_utf8_lossy(shown));
     }
     is_text
 }

@@ -42,14 +42,14 @@ pub(super) fn settings(draft: &TopologyBuilder, bus: &str) -> Result<(), Topolog
             max: draft.backoff_max,
         });
     }
-    if let Some(capsules) = &draft.capsules {
-        if capsules.max_files == 0 || capsules.max_bytes < CAPSULE_BYTES_MIN {
-            return Err(TopologyError::CapsuleBounds {
-                topology: topology(),
-                max_files: capsules.max_files,
-                max_bytes: capsules.max_bytes,
-            });
-        }
+    if let Some(capsules) = &draft.capsules
+        && (capsules.max_files == 0 || capsules.max_bytes < CAPSULE_BYTES_MIN)
+    {
+        return Err(TopologyError::CapsuleBounds {
+            topology: topology(),
+            max_files: capsules.max_files,
+            max_bytes: capsules.max_bytes,
+        });
     }
     if draft.drain_timeout.is_zero() {
         return Err(TopologyError::DrainTimeoutZero {
