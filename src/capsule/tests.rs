@@ -180,7 +180,7 @@ fn any_bytes_are_a_capsule_or_an_error() {
             1 => {
                 bytes = (0..next(&mut state) % 200)
                     .map(|_| next(&mut state) as u8)
-                    .collect()
+                    .collect();
             }
             _ => {
                 for _ in 0..=next(&mut state) % 3 {
