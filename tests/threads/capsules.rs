@@ -61,7 +61,7 @@ fn order(id: u64) -> Order {
         price: if id == FALLS_AT {
             1.5
         } else {
-            100.0 + id as f64
+            100.0 + f64::from(id as u32)
         },
         symbol: *b"ABC\0\0\0\0\0",
     }
@@ -199,6 +199,14 @@ fn the_step_that_fell_is_kept_and_falls_again_until_it_is_mended() {
     );
 }
 
+struct Nothing;
+
+impl Actor for Nothing {
+    fn step(&mut self) -> Result<Step, Refused> {
+        Ok(Step::Idle)
+    }
+}
+
 /// The desk as `change` makes it.
 fn other_desk(change: impl FnOnce(&mut airssys_rt::TopologyBuilder)) -> Topology {
     let mut plan = Topology::builder("desk");
@@ -212,12 +220,6 @@ fn a_topology_that_does_not_fit_is_told_with_both_sides() {
     run(&desk(&bus_name("fit"), false, &scratch.0));
     let capsule = Capsule::open(&Capsule::list(&scratch.0).unwrap()[0]).unwrap();
     let refused = |topology: &Topology| replay(&capsule, topology).unwrap_err();
-    struct Nothing;
-    impl Actor for Nothing {
-        fn step(&mut self) -> Result<Step, Refused> {
-            Ok(Step::Idle)
-        }
-    }
     let error = refused(&other_desk(|plan| {
         plan.partition("p").actor("other", (), |()| Nothing);
     }));
