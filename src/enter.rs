@@ -262,7 +262,12 @@ fn run(marker: &Marker, topology: &Topology) -> i32 {
     match catch_unwind(AssertUnwindSafe(|| live(plan, &place, &life, &none))) {
         Ok(Ok(_)) => exit::OK,
         Ok(Err(error)) => refuse(marker, error.exit_code(), &error),
-        Err(_) => exit::PANIC,
+        Err(panic) => {
+            if let Some(text) = crate::partition::panic_message(&*panic) {
+                crate::partition::leave_panic(plan, &place, &life, &text);
+            }
+            exit::PANIC
+        }
     }
 }
 

@@ -9,10 +9,12 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 
+use airssys_ringbuf::Instance;
 use airssys_ringbuf::clock::monotonic_ns;
 use airssys_ringbuf::park::Barrier;
 use airssys_ringbuf::pulse::{Phase, Pulse, PulseView};
 use airssys_ringbuf::region::{CreateError, OpenError, boot_id};
+use airssys_ringbuf::step::ClockSource;
 
 use crate::Error;
 use crate::bus::BusError;
@@ -138,7 +140,7 @@ impl Topology {
             Launch::Threads => LaunchMode::Threads,
             Launch::Processes => LaunchMode::Processes,
             Launch::Inline => {
-                let (monitor, side, commands) = in_heap(plan)?;
+                let (monitor, side, commands) = in_heap(plan, ClockSource::System)?;
                 return Ok(Running::inline(monitor, side, commands));
             }
         };
@@ -253,6 +255,9 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
         boot_id,
     };
     let waiting = settle_waiting(plan);
+    let mut view = BusView::open(bus.path(), plan, Party::Supervisor, boot_id)?;
+    view.sign(Instance::random)
+        .map_err(io("making the bus's instance number"))?;
     let side = HostSide::of_bus(plan, &place, waiting)?;
     // Of a resumed bus, too: what it was made with was another start's wish, or was cut short.
     regions::make_huge(plan, &side.view)?;
@@ -269,7 +274,7 @@ fn start(plan: &Arc<Plan>, mode: LaunchMode, bus: &BusDirectory) -> Result<Start
     let charge = Charge {
         plan: Arc::clone(plan),
         mode,
-        view: BusView::open(bus.path(), plan, Party::Supervisor, boot_id)?,
+        view,
         status: Arc::clone(&status),
         place,
         locals: side.locals.clone(),

@@ -50,6 +50,7 @@
 
 mod actor;
 mod bus;
+mod capsule;
 mod dead_letters;
 mod earlier;
 mod embed;
@@ -62,6 +63,7 @@ mod machine;
 mod mode;
 mod monitor;
 mod partition;
+mod replay;
 mod report;
 mod running;
 mod signals;
@@ -73,11 +75,16 @@ pub use actor::{Actor, Refused, Step, TrySendError};
 pub use airssys_ringbuf::__private::message_rt as message;
 pub use airssys_ringbuf::clock::monotonic_ns;
 pub use airssys_ringbuf::step::{
-    CollectionError, Durable, DurableMap, DurableRing, DurableTable, DurableVec, LinkFault,
-    ObserveError, Observer, Receiver, Receivers, Seen, SendError, Sender, Slot, StepError,
+    Clock, CollectionError, Durable, DurableMap, DurableRing, DurableTable, DurableVec, Key,
+    LinkFault, ManualClock, ObserveError, Observer, Receiver, Receivers, Seen, SendError, Sender,
+    Slot, StepError,
 };
-pub use airssys_ringbuf::{Layout, Message, Schema};
+pub use airssys_ringbuf::{Instance, Layout, Message, Schema};
 pub use bus::{BusError, Holder};
+pub use capsule::{
+    Capsule, CapsuleCell, CapsuleClock, CapsuleError, CapsuleInput, CapsuleMessage, CapsuleOutput,
+    CapsuleSection, Crash,
+};
 pub use dead_letters::{DeadLetter, DeadLetters, LetterCounts};
 pub use embed::{HostError, HostReceiver, HostSender, Hosted, Inline, TurnError, Turned};
 pub use enter::enter;
@@ -88,13 +95,14 @@ pub use machine::{Had, MachinePlan, MemoryReport, RegionMemory};
 pub use mode::Launch;
 pub use monitor::{LinkStatus, Monitor, ReadError};
 pub use partition::ports::{PortError, PortOpener};
+pub use replay::{ReplayError, Replayed, replay};
 pub use running::{Report, RunError, Running};
 pub use supervisor::cause::Cause;
 pub use supervisor::status::{PartitionStatus, Recovery};
 pub use topology::{
-    CellSpec, Declaration, Ends, FanIn, HostBuilder, Leftover, LinkId, LinkIn, LinkOptions,
-    LinkOut, LocalIn, LocalOut, PartitionBuilder, Restart, Topology, TopologyBuilder,
-    TopologyError, Wait, Want, durable, durable_with, fan_in,
+    CellSpec, ClockSpec, Declaration, Ends, FanIn, HostBuilder, Leftover, LinkId, LinkIn,
+    LinkOptions, LinkOut, LocalIn, LocalOut, PartitionBuilder, Restart, Topology, TopologyBuilder,
+    TopologyError, Wait, Want, clock, durable, durable_with, fan_in,
 };
 
 /// The ring alone, for those who want no actors.
@@ -103,10 +111,10 @@ pub use airssys_ringbuf as ringbuf;
 /// Everything that an actor's author and a topology's author need.
 pub mod prelude {
     pub use crate::{
-        Actor, CollectionError, Durable, DurableMap, DurableRing, DurableTable, DurableVec,
+        Actor, Clock, CollectionError, Durable, DurableMap, DurableRing, DurableTable, DurableVec,
         HostReceiver, HostSender, Launch, Layout, Leftover, LinkOptions, LocalReceiver,
         LocalSender, Receiver, Receivers, Refused, Restart, Sender, Step, Topology, TopologyError,
-        Turned, Wait, durable, durable_with, fan_in, message,
+        Turned, Wait, clock, durable, durable_with, fan_in, message,
     };
 }
 

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use airssys_ringbuf::Message;
 use airssys_ringbuf::region::Region;
 use airssys_ringbuf::step::{AttachError, LinkFault, ObserveError, Observer, latencies, read_cell};
+use airssys_ringbuf::{Instance, Message};
 use hdrhistogram::Histogram;
 
 use crate::dead_letters::{DeadLetters, LetterCounts};
@@ -147,6 +147,13 @@ impl Monitor {
             name: name.to_owned(),
             known: known.collect::<Vec<_>>().join(", "),
         }
+    }
+
+    /// What tells this bus from every other one, of the same name or not: the first part of its messages' keys
+    /// ([`Receiver::key`](crate::Receiver::key)). Zero on an inline bus.
+    #[must_use]
+    pub fn instance(&self) -> Instance {
+        self.view.instance()
     }
 
     /// Every link's counts, in order of declaration.

@@ -21,7 +21,7 @@ SECTIONS_MAX = 65_536
 WORD = 8
 
 KINDS = {1: "pulse", 2: "doorbells", 3: "actor", 4: "cell", 5: "ring", 6: "credit", 7: "command", 8: "latency", 9: "hints", 10: "undo", 11: "vector",
-         12: "last", 13: "map", 14: "table", 15: "blame"}
+         12: "last", 13: "map", 14: "table", 15: "blame", 16: "clock", 17: "instance", 18: "panic"}
 
 # Words of a ring section, in words of eight bytes.
 RING_CLOSE, RING_RESERVED, RING_TAIL, RING_WORDS = 0, 16, 32, 48

@@ -1,4 +1,5 @@
-//! The one clock: monotonic, the same in all processes of this boot, and never part of a decision of the ring.
+//! The one clock: monotonic, the same in all processes of this boot, and never part of a decision of the ring. Beside it the
+//! calendar's, for actors that ask for it.
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -6,6 +7,13 @@ use rustix::time::{ClockId, clock_gettime};
 #[must_use]
 pub fn monotonic_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+}
+
+/// Nanoseconds of `CLOCK_REALTIME`, since 1970: what a calendar shows. It may be set, and go back.
+#[must_use]
+pub fn realtime_ns() -> u64 {
+    let now = clock_gettime(ClockId::Realtime);
     now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 

@@ -20,6 +20,9 @@
 //! | undo | step, count; entries | the owner |
 //! | vector, last, map, table | length; entries | the owner |
 //! | blame | for each input: suspect to, aside, attempts, cause, resets, requeue to, drop to | the supervisor |
+//! | clock | step, monotonic; step, realtime | the owner |
+//! | instance | high, low | the supervisor, in its own region |
+//! | panic | incarnation, length; text | the owner |
 //!
 //! A test pins every figure; a change of one is a new layout version.
 
@@ -46,6 +49,8 @@ pub const CELL_SIZE_MAX: usize = 4096;
 pub const CELLS_MAX: usize = 64;
 /// The largest capacity of a ring, in messages.
 pub const CAPACITY_MAX: u64 = 1 << 24;
+/// The longest panic message that a partition's process leaves, in bytes.
+pub const PANIC_TEXT_MAX: usize = 2048;
 /// The strictest alignment of a message, in bytes: that of a slot.
 pub const MESSAGE_ALIGN_MAX: usize = 64;
 
@@ -77,6 +82,34 @@ pub(crate) mod hint_word {
     use super::WORDS_A_PAIR;
     pub(crate) const COUNT: usize = 0;
     pub(crate) const NUMBERS: usize = WORDS_A_PAIR;
+}
+
+/// Words of a clock section: what the actor's step in work has read of the clock. A step's number is one more than the steps
+/// committed before it; 0 if none has read.
+pub(crate) mod clock_word {
+    use super::WORDS_A_PAIR;
+    pub(crate) const MONOTONIC_STEP: usize = 0;
+    pub(crate) const MONOTONIC: usize = 1;
+    pub(crate) const REALTIME_STEP: usize = 2;
+    pub(crate) const REALTIME: usize = 3;
+    pub(crate) const COUNT: usize = WORDS_A_PAIR;
+}
+
+/// Words of an instance section: a random number of 128 bits.
+pub(crate) mod instance_word {
+    use super::WORDS_A_PAIR;
+    pub(crate) const HIGH: usize = 0;
+    pub(crate) const LOW: usize = 1;
+    pub(crate) const COUNT: usize = WORDS_A_PAIR;
+}
+
+/// Words of a panic section.
+pub(crate) mod panic_word {
+    use super::WORDS_A_PAIR;
+    pub(crate) const INCARNATION: usize = 0;
+    pub(crate) const LEN: usize = 1;
+    pub(crate) const TEXT: usize = WORDS_A_PAIR;
+    pub(crate) const COUNT: usize = WORDS_A_PAIR + super::PANIC_TEXT_MAX / 8;
 }
 
 /// Words of a command section.
@@ -302,6 +335,24 @@ pub fn blame_section(actor: &str, inputs: usize) -> Section {
         stride: blame_word::COUNT as u64 * 8,
         ..section(SectionKind::Blame, actor, words * 8)
     }
+}
+
+/// What the step in work of an actor has read of the clock.
+#[must_use]
+pub fn clock_section(actor: &str) -> Section {
+    section(SectionKind::Clock, actor, clock_word::COUNT * 8)
+}
+
+/// What tells this bus from every other one, also of the same name.
+#[must_use]
+pub fn instance_section() -> Section {
+    section(SectionKind::Instance, "instance", instance_word::COUNT * 8)
+}
+
+/// The message of the panic that ended a life of the region's owner.
+#[must_use]
+pub fn panic_section() -> Section {
+    section(SectionKind::Panic, "panic", panic_word::COUNT * 8)
 }
 
 /// The one-way latencies of a stamped link, as counts in fixed buckets.

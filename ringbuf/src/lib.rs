@@ -20,12 +20,12 @@
 //! | message | [`Message`], [`schema`], `digest` |
 //! | memory | [`memory`], [`word`] |
 //! | ring | `slots`, `ring` |
-//! | region | [`region`], [`layout`], [`latency`], [`pulse`], [`park`] |
+//! | region | [`region`], [`layout`], [`latency`], [`pulse`], [`park`], [`instance`], [`panic_text`] |
 //! | step | [`step`] |
 //!
 //! Beside them stands [`signals`], which knows none of them.
 //!
-//! Unsafe code lives in `memory`, `memory/pages`, `slots`, `ring/slot`, `ring/bare`, `step/sender`, `step/receiver`, `step/host/alone` and
+//! Unsafe code lives in `memory`, `memory/pages`, `slots`, `ring/slot`, `ring/bare`, `step/sender`, `step/receiver`, `step/restore`, `step/host/alone` and
 //! `signals` and nowhere else.
 //!
 //! Out of scope: power loss, a kernel crash, and somebody of the same user truncating a mapped file (`SIGBUS`).
@@ -41,10 +41,12 @@ extern crate self as airssys_ringbuf;
 pub mod blame;
 pub mod clock;
 mod digest;
+pub mod instance;
 pub mod latency;
 pub mod layout;
 pub mod memory;
 mod message;
+pub mod panic_text;
 pub mod park;
 pub mod pulse;
 pub mod region;
@@ -57,6 +59,7 @@ pub mod word;
 
 pub use airssys_ringbuf_macros::message;
 pub use digest::{Digest, fnv1a64};
+pub use instance::Instance;
 pub use layout::Layout;
 pub use message::Message;
 pub use ring::bare::{Consumer, Producer, Ring, ShapeError, TrySendError};

@@ -211,6 +211,35 @@ impl MappedRing {
         }
     }
 
+    /// Writes a payload's bytes.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Storage::write`]; `bytes` is as long as the shape's payload.
+    pub(crate) unsafe fn write_bytes(&self, position: u64, bytes: &[u8]) {
+        assert_eq!(bytes.len(), self.shape.payload, "a message of this ring");
+        let to = self.payload(position).as_ptr();
+        // SAFETY: the payload lies in the slot by the shape; it is claimed by this producer, so `bytes`, a live borrow, isn't it.
+        unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// Copies a payload's bytes out, as [`Storage::copy`] does.
+    pub(crate) fn copy_bytes(&self, position: u64) -> Vec<u8> {
+        let len = self.shape.payload;
+        let from = self.payload(position).cast::<AtomicU64>();
+        let word = |index| {
+            // SAFETY: strides are multiples of 8, so each word of which a part is payload lies in the slot.
+            let word = unsafe { from.add(index) };
+            // SAFETY: the payload begins on 8 bytes and is kept by `slots`.
+            unsafe { word.as_ref() }
+                .load(Ordering::Relaxed)
+                .to_ne_bytes()
+        };
+        let mut bytes: Vec<u8> = (0..len.div_ceil(8)).flat_map(word).collect();
+        bytes.truncate(len);
+        bytes
+    }
+
     /// The position at which the sending end gave the link up, and the word that was impossible.
     pub(crate) fn sender_fault(&self) -> Option<(u64, u64)> {
         fault_of(&*self.sender, ring_word::FAULT, ring_word::FOUND)

@@ -1,16 +1,17 @@
 //! All partitions on the caller's thread, over heap memory.
 //!
-//! No process, no thread, no file, no pin, no clock: what happens is decided by the actors, by what the host ports are given,
-//! and by the seed, which orders the partitions anew at each turn. The same seed and the same input give the same run.
+//! No process, no thread, no file, no pin, and no clock but the one that its owner sets: what happens is decided by the actors, by
+//! what the host ports are given, and by the seed, which orders the partitions anew at each turn. The same seed and the same input give the same run.
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use airssys_ringbuf::Message;
 use airssys_ringbuf::park::Barrier;
 use airssys_ringbuf::pulse::{Command as OrderCell, Order, PulseView};
 use airssys_ringbuf::region::{CreateError, SectionKind};
+use airssys_ringbuf::step::{ClockSource, ManualClock};
+use airssys_ringbuf::{Instance, Message};
 
 use crate::embed::hosted::{TurnError, Turned};
 use crate::embed::receiver::HostReceiver;
@@ -43,6 +44,7 @@ pub struct Inline {
     monitor: Monitor,
     side: HostSide,
     seats: Seats,
+    clock: ManualClock,
 }
 
 impl fmt::Debug for Inline {
@@ -68,8 +70,10 @@ impl Topology {
     ///
     /// [`CreateError`] for a region that can't be laid out.
     pub fn inline(&self, seed: u64) -> Result<Inline, CreateError> {
-        let (monitor, side, commands) = in_heap(self.plan())?;
+        let clock = ManualClock::default();
+        let (monitor, side, commands) = in_heap(self.plan(), ClockSource::Manual(clock.clone()))?;
         Ok(Inline {
+            clock,
             seats: Seats::new(&side, &monitor, commands, seed),
             monitor,
             side,
@@ -78,10 +82,13 @@ impl Topology {
 }
 
 /// A bus in this process's heap that nobody drives yet.
-pub(crate) fn in_heap(plan: &Arc<Plan>) -> Result<(Monitor, HostSide, Requests), CreateError> {
+pub(crate) fn in_heap(
+    plan: &Arc<Plan>,
+    clock: ClockSource,
+) -> Result<(Monitor, HostSide, Requests), CreateError> {
     let side = HostSide {
         plan: Arc::clone(plan),
-        view: BusView::heap(plan)?,
+        view: BusView::heap(plan, Instance::default(), clock)?,
         regions: Regions::Heap,
         waiting: Waiting {
             auto: WaitKind::SpinThenYield,
@@ -151,6 +158,12 @@ impl Inline {
     /// [`HostError`]: there is none, it is held already, or it carries another type.
     pub fn receiver<T: Message>(&self, link: &str) -> Result<HostReceiver<T>, HostError> {
         self.side.receiver(link)
+    }
+
+    /// The clock that this bus's actors read: both of its readings are 0 until they are set, and stand still.
+    #[must_use]
+    pub fn clock(&self) -> &ManualClock {
+        &self.clock
     }
 
     /// A handle for reading, also after the end.

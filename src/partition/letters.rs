@@ -97,7 +97,7 @@ impl OfLink {
 }
 
 /// The dead letters of one actor.
-pub(super) struct DeadLetters {
+pub(crate) struct DeadLetters {
     actor: String,
     charges: ChargesView,
     /// The actor's own cells.
@@ -117,7 +117,7 @@ pub(super) enum Looked {
 
 impl DeadLetters {
     /// Those of an actor whose other ends are open; `None` if it has none.
-    pub(super) fn open(
+    pub(crate) fn open(
         plan: &Plan,
         view: &BusView,
         id: ActorId,

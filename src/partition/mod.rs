@@ -11,14 +11,16 @@
 //! | `pages` | touching and locking the region's pages |
 //! | `turns` | all actors of the partition, once each |
 //! | `incarnation` | from the first mapped page to the last turn |
+//! | `panic` | what a panic said, left in the region for the supervisor |
 //! | `progress` | what actors have committed, for anybody |
 
 pub(crate) mod alarm;
 pub(crate) mod bells;
 mod idle;
 pub(crate) mod incarnation;
-mod letters;
+pub(crate) mod letters;
 pub(crate) mod pages;
+mod panic;
 pub(crate) mod ports;
 pub(crate) mod progress;
 mod runner;
@@ -27,4 +29,5 @@ pub(crate) mod view;
 
 pub(crate) use incarnation::{Begun, Ending, Life, PartitionError, Place, begin, live};
 pub(crate) use letters::charges;
+pub(crate) use panic::{leave_panic, left_panic, panic_message};
 pub(crate) use turns::{Pass, Turns};

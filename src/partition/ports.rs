@@ -4,7 +4,8 @@ use std::fmt;
 
 use airssys_ringbuf::Message;
 use airssys_ringbuf::step::{
-    Attach, AttachError, Durable, End, LetterNames, Letters, Receiver, Receivers, Sender, StepCore,
+    Attach, AttachError, Clock, Durable, End, LetterNames, Letters, Receiver, Receivers, Sender,
+    StepCore,
 };
 
 use crate::local::{AnyLocal, LocalEnd, LocalReceiver, LocalRings, LocalSender};
@@ -67,6 +68,7 @@ impl<'a> PortOpener<'a> {
         attach
             .incarnation(incarnation)
             .resetting(letters::resets(plan, view, id));
+        attach.instance(view.instance());
         Ok(Self {
             attach,
             plan,
@@ -126,6 +128,12 @@ impl<'a> PortOpener<'a> {
         open: impl FnOnce(&mut Attach<'a>) -> Result<P, AttachError>,
     ) -> Result<P, PortError> {
         open(&mut self.attach).map_err(|source| failed(self.actor, source))
+    }
+
+    pub(crate) fn clock(&mut self) -> Result<Clock, PortError> {
+        self.attach
+            .clock(self.view.clock())
+            .map_err(|source| failed(self.actor, source))
     }
 
     pub(crate) fn local_sender<T: Send + 'static>(

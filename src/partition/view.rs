@@ -1,11 +1,14 @@
 //! The regions of a bus as one party maps them.
 
+use std::io;
 use std::path::Path;
 
+use airssys_ringbuf::Instance;
 use airssys_ringbuf::layout::port_pulse_name;
 use airssys_ringbuf::region::{
     Access, CreateError, Expected, OpenError, Region, SectionEntry, SectionKind,
 };
+use airssys_ringbuf::step::ClockSource;
 
 use crate::bus::directory::BusDirectory;
 use crate::partition::alarm::Alarm;
@@ -19,6 +22,9 @@ pub(crate) struct BusView {
     supervisor: Region,
     /// One for each host port.
     alarms: Vec<Alarm>,
+    instance: Instance,
+    /// What actors' clocks read.
+    clock: ClockSource,
 }
 
 /// Who looks: what it may write.
@@ -61,15 +67,23 @@ impl BusView {
             .map(|index| open(plan.party_name(index), party == Party::Partition(index)))
             .collect::<Result<_, _>>()?;
         let alarms = plan.host.iter();
+        let supervisor = open(SUPERVISOR, party == Party::Supervisor)?;
         Ok(Self {
             parties,
-            supervisor: open(SUPERVISOR, party == Party::Supervisor)?,
+            instance: instance_in(&supervisor)?,
+            supervisor,
             alarms: alarms.map(|port| Alarm::in_bus(path, &port.name)).collect(),
+            clock: ClockSource::System,
         })
     }
 
-    /// Makes every region in this process's heap, for everybody to write: nobody else can reach them.
-    pub(crate) fn heap(plan: &Plan) -> Result<Self, CreateError> {
+    /// Makes every region in this process's heap, for everybody to write: nobody else can reach them. Its messages' keys are
+    /// those of `instance`, its actors' clocks read `clock`.
+    pub(crate) fn heap(
+        plan: &Plan,
+        instance: Instance,
+        clock: ClockSource,
+    ) -> Result<Self, CreateError> {
         let parties = (0..plan.parties())
             .map(|index| Region::heap(&region_plan(plan, index)))
             .collect::<Result<_, _>>()?;
@@ -77,6 +91,8 @@ impl BusView {
             parties,
             supervisor: Region::heap(&supervisor_plan(plan))?,
             alarms: plan.host.iter().map(|_| Alarm::in_heap()).collect(),
+            instance,
+            clock,
         })
     }
 
@@ -89,10 +105,42 @@ impl BusView {
         &self.supervisor
     }
 
+    /// Which bus this is.
+    pub(crate) fn instance(&self) -> Instance {
+        self.instance
+    }
+
+    pub(crate) fn clock(&self) -> &ClockSource {
+        &self.clock
+    }
+
+    /// Gives a new bus its instance, in the supervisor's own region; one that has it keeps it.
+    pub(crate) fn sign(&mut self, random: impl FnOnce() -> io::Result<Instance>) -> io::Result<()> {
+        if self.instance != Instance::default() {
+            return Ok(());
+        }
+        let instance = random()?;
+        let section = self.supervisor.section(SectionKind::Instance, INSTANCE);
+        let section = section.map_err(io::Error::other)?;
+        instance
+            .write(&self.supervisor, section)
+            .map_err(io::Error::other)?;
+        self.instance = instance;
+        Ok(())
+    }
+
     /// What wakes a host port that sleeps in an event loop.
     pub(crate) fn alarm(&self, port: usize) -> &Alarm {
         &self.alarms[port]
     }
+}
+
+const INSTANCE: &str = "instance";
+
+/// The bus's instance; zero before its supervisor has written it. A section that is too small is as good as none.
+fn instance_in(supervisor: &Region) -> Result<Instance, OpenError> {
+    let section = supervisor.section(SectionKind::Instance, INSTANCE)?;
+    Ok(Instance::read(supervisor, section).unwrap_or_default())
 }
 
 /// The pulse section of a region: every region has one.

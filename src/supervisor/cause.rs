@@ -5,6 +5,7 @@ use std::fmt;
 use airssys_osl::supervise::ExitStatus;
 use rustix::process::Signal;
 
+use crate::capsule::Crash;
 use crate::exit;
 
 /// Why a partition's life ended.
@@ -60,19 +61,10 @@ impl Cause {
     }
 
     /// Whether the life itself brought its end about, by what it did with what it had in work: a panic, an abort or another
-    /// fault signal, an exit, a hang. Nothing else can be laid to a message's charge: a kill from outside strikes anywhere.
+    /// fault signal, a nonzero exit, a hang. Nothing else can be laid to a message's charge: a kill from outside strikes anywhere.
     #[must_use]
     pub fn is_own_doing(&self) -> bool {
-        match self {
-            Self::Panic(_) | Self::Exit(_) | Self::Hung => true,
-            Self::Signal(ExitStatus::Signaled { signal, .. }) => FAULTS.contains(signal),
-            Self::Signal(_)
-            | Self::Done
-            | Self::Stopped
-            | Self::NotSpawned(_)
-            | Self::Hopeless(_)
-            | Self::Unknown => false,
-        }
+        self.as_crash().is_some()
     }
 
     /// The cause as a word.
@@ -90,6 +82,27 @@ impl Cause {
             | Self::Unknown => (0, 0),
         };
         kind | u64::from(detail.cast_unsigned()) << 32
+    }
+
+    /// What it is as a crash, of which a capsule is kept: a fault of its own, not an end that somebody else brought about.
+    pub(crate) fn as_crash(&self) -> Option<Crash> {
+        match self {
+            Self::Panic(message) => Some(Crash::Panic {
+                message: message.clone(),
+            }),
+            Self::Signal(ExitStatus::Signaled { signal, .. }) if FAULTS.contains(signal) => {
+                Some(Crash::Signal { number: *signal })
+            }
+            Self::Exit(code) if *code != 0 => Some(Crash::Exit { code: *code }),
+            Self::Hung => Some(Crash::Hang),
+            Self::Done
+            | Self::Stopped
+            | Self::Signal(_)
+            | Self::Exit(_)
+            | Self::NotSpawned(_)
+            | Self::Hopeless(_)
+            | Self::Unknown => None,
+        }
     }
 
     /// Killed from outside, as far as anybody can tell: no reason to think that its start is at fault.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use airssys_ringbuf::clock::{monotonic_ns, nanos};
 
+use crate::partition::left_panic;
 use crate::report::{Level, say};
 use crate::supervisor::cause::Cause;
 use crate::supervisor::decide::{Consequence, consequence};
@@ -28,11 +29,18 @@ impl Supervisor {
             End::Thread(cause) => cause.clone(),
             End::Process(status) => {
                 let stopping = slot.watch.as_ref().is_some_and(Watch::is_stopping);
-                Cause::of_process(*status, stopping, self.is_done(partition))
+                let cause = Cause::of_process(*status, stopping, self.is_done(partition));
+                if cause == Cause::Panic(None) {
+                    Cause::Panic(left_panic(self.view.partition(partition), incarnation))
+                } else {
+                    cause
+                }
             }
         };
+        self.keep_capsule(partition, &cause);
         // A short life may have ended between two looks: its pulse still tells how far it came.
-        if let Some(at_ns) = slot.watch.as_ref().and_then(Watch::unseen_first_step) {
+        let watch = self.slots[partition].watch.as_ref();
+        if let Some(at_ns) = watch.and_then(Watch::unseen_first_step) {
             self.recovered(partition, at_ns);
         }
         self.on_death(partition, cause).await;

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::enter::Marker;
 use crate::local::LocalRings;
-use crate::partition::{Ending, Life, PartitionError, Place, live};
+use crate::partition::{Ending, Life, PartitionError, Place, live, panic_message};
 use crate::report::{Level, say};
 use crate::supervisor::cause::Cause;
 use crate::topology::model::Plan;
@@ -251,11 +251,4 @@ fn cause_of(lived: Result<Result<Ending, PartitionError>, Box<dyn Any + Send>>) 
         Ok(Err(error)) => Cause::Hopeless(error.to_string()),
         Err(panic) => Cause::Panic(panic_message(&*panic)),
     }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> Option<String> {
-    panic
-        .downcast_ref::<String>()
-        .cloned()
-        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
 }

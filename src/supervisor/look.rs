@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::report::{Level, Ms, say};
+use crate::supervisor::cause::Cause;
 use crate::supervisor::supervise::Supervisor;
 use crate::supervisor::watch::{Finding, is_held};
 
@@ -80,6 +81,7 @@ impl Supervisor {
                 "its thread has made no turn for {silence:?} and can't be killed alone; end the process, or run it with \
                  Launch::Processes"
             );
+            self.keep_capsule(partition, &Cause::Hung);
             self.abandon(partition);
             self.escalate(partition, &why).await;
         }

@@ -10,6 +10,7 @@
 //! | `faults` | untrusted links that were given up, each told once |
 //! | `hosted` | partitions that somebody else drives, and how long the bus waits for them |
 //! | `kept` | the state of an actor that starts anew, as a file |
+//! | `keep` | a capsule of each crash |
 //! | `lives` | starting a life as a process or a thread, and waiting for its end |
 //! | `watch` | what the pulses say: running, recovered, hung |
 //! | `supervise` | the loop and its stages |
@@ -34,6 +35,7 @@ mod deaths;
 mod decide;
 pub(crate) mod faults;
 mod hosted;
+mod keep;
 mod kept;
 mod lives;
 mod look;

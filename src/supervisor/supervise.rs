@@ -9,6 +9,7 @@ use airssys_ringbuf::pulse::{Command as OrderCell, Order, PulseView};
 use airssys_ringbuf::region::SectionKind;
 use tokio::sync::mpsc;
 
+use crate::capsule::store::Store;
 use crate::local::LocalRings;
 use crate::partition::bells::Waiting;
 use crate::partition::view::{BusView, pulse};
@@ -134,6 +135,7 @@ pub(crate) struct Supervisor {
     pub(super) intensity: Intensity,
     pub(super) faults: FaultWatch,
     pub(super) blame: Blame,
+    pub(super) capsules: Option<Store>,
     tick_calm: Duration,
     lives: Lives,
     pub(super) locals: LocalRings,
@@ -200,6 +202,10 @@ impl Supervisor {
             intensity: Intensity::new(plan.intensity, plan.period),
             faults: FaultWatch::new(&plan),
             blame: Blame::new(&plan, &view)?,
+            capsules: plan
+                .capsules
+                .as_ref()
+                .map(|capsules| Store::new(&plan.bus, capsules)),
             tick_calm: tick_calm(&plan),
             lives: Lives::new(
                 Arc::clone(&plan),

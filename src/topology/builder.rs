@@ -14,8 +14,8 @@ use super::host::HostBuilder;
 use super::local_ends::{self, LocalIn, LocalOut};
 use super::migration::{self, Migration};
 use super::model::{
-    ActorId, ActorPlan, Declared, Factories, Factory, Leftover, LinkId, PartitionPlan, Plan,
-    Restart, Wait, Want,
+    ActorId, ActorPlan, CapsulePlan, Declared, Factories, Factory, Leftover, LinkId, PartitionPlan,
+    Plan, Restart, Wait, Want,
 };
 use super::options::LinkOptions;
 use super::{Topology, TopologyError, describe, letters, validate};
@@ -53,6 +53,7 @@ pub struct TopologyBuilder {
     pub(super) drain_timeout: Duration,
     lock_memory: Want,
     huge_pages: Want,
+    pub(super) capsules: Option<CapsulePlan>,
     pub(super) partitions: Vec<PartitionPlan>,
     pub(super) host: Vec<ActorPlan>,
     pub(super) links: Vec<LinkDraft>,
@@ -109,6 +110,7 @@ impl TopologyBuilder {
             drain_timeout: DRAIN_TIMEOUT,
             lock_memory: Want::default(),
             huge_pages: Want::default(),
+            capsules: None,
             partitions: Vec::new(),
             host: Vec::new(),
             links: Vec::new(),
@@ -207,6 +209,27 @@ impl TopologyBuilder {
     ) -> &mut Self {
         let whose = (actor.into(), state.into());
         self.migrations.push(Migration::of(whose, convert));
+        self
+    }
+
+    /// Keeps what a step that crashed had in work as a [`Capsule`](crate::Capsule) in `directory`, to be looked at and
+    /// [replayed](crate::replay()): at most `max_files` files of `max_bytes` together of this bus, the oldest removed. Default:
+    /// nothing is kept.
+    ///
+    /// A crash is a fault signal, an abort, a panic, an exit with a code other than zero, or a hang; nothing is kept of a
+    /// partition that was killed from outside, nor of an inline bus. The directory is made if it isn't there, for this user alone:
+    /// capsules hold messages and durable state. A capsule that can't be written is a line on stderr and nothing else.
+    pub fn capsules(
+        &mut self,
+        directory: impl Into<PathBuf>,
+        max_files: usize,
+        max_bytes: u64,
+    ) -> &mut Self {
+        self.capsules = Some(CapsulePlan {
+            directory: directory.into(),
+            max_files,
+            max_bytes,
+        });
         self
     }
 
@@ -318,6 +341,7 @@ impl TopologyBuilder {
             lock_memory: self.lock_memory,
             huge_pages: self.huge_pages,
             migrations: self.migrations,
+            capsules: self.capsules,
             digest: 0,
         };
         validate::warm_ups(&plan)?;
@@ -475,6 +499,7 @@ impl PartitionBuilder<'_> {
             declared: Declared::default(),
             changes: declaration.changes.first().copied().unwrap_or(CHANGES),
             collections: declaration.collections,
+            clock: declaration.clock,
         });
         self.settings().factories.0.push(factory);
     }

@@ -113,6 +113,9 @@ fn describe_actor(text: &mut Text, plan: &Plan, partition: &str, actor: &ActorPl
     text.attribute("partition", partition);
     text.attribute("inputs", names(&actor.inputs));
     text.attribute("outputs", names(&actor.outputs));
+    if actor.clock {
+        text.attribute("clock", "yes");
+    }
     if !actor.collections.is_empty() {
         text.attribute("changes", actor.changes);
     }

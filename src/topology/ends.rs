@@ -8,14 +8,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use airssys_ringbuf::Message;
-use airssys_ringbuf::step::{Durable, Receiver, Sender};
+use airssys_ringbuf::step::{Clock, Durable, Receiver, Sender};
 
 use super::model::{CellPlan, CollectionPlan, LinkId};
 use crate::partition::ports::{PortError, PortOpener};
 
 /// What can be handed to [`PartitionBuilder::actor`](super::PartitionBuilder::actor) as an actor's ends.
 ///
-/// Implemented for [`LinkOut`], [`LinkIn`], [`FanIn`](super::FanIn), [`CellSpec`], [`CollectionSpec`](super::durable::CollectionSpec), [`ChangesSpec`](super::durable::ChangesSpec), [`LocalOut`](super::LocalOut), [`LocalIn`](super::LocalIn), `()`, and for `Vec`s, arrays and tuples (up to eight) of
+/// Implemented for [`LinkOut`], [`LinkIn`], [`FanIn`](super::FanIn), [`CellSpec`], [`ClockSpec`], [`CollectionSpec`](super::durable::CollectionSpec), [`ChangesSpec`](super::durable::ChangesSpec), [`LocalOut`](super::LocalOut), [`LocalIn`](super::LocalIn), `()`, and for `Vec`s, arrays and tuples (up to eight) of
 /// these, in any nesting. The factory gets the ports in the same shape. Not meant to be implemented elsewhere.
 pub trait Ends: Send + Sync + 'static {
     /// What the factory gets: the opened ports.
@@ -45,6 +45,7 @@ pub struct Declaration {
     pub(crate) collections: Vec<CollectionPlan>,
     /// Each bound that was declared.
     pub(crate) changes: Vec<u64>,
+    pub(crate) clock: bool,
     /// Places of local links.
     pub(crate) local_inputs: Vec<usize>,
     pub(crate) local_outputs: Vec<usize>,
@@ -61,6 +62,7 @@ impl Declaration {
             cells: Vec::new(),
             collections: Vec::new(),
             changes: Vec::new(),
+            clock: false,
             local_inputs: Vec::new(),
             local_outputs: Vec::new(),
             foreign: Vec::new(),
@@ -212,6 +214,58 @@ impl<S: Message> Ends for CellSpec<S> {
 
     fn open(&self, opener: &mut PortOpener<'_>) -> Result<Self::Ports, PortError> {
         opener.durable(self.place, self.initial)
+    }
+}
+
+/// An actor's clock, as declared; becomes its [`Clock`]. Made by [`clock`].
+#[derive(Debug)]
+#[must_use = "a clock exists only once it is declared with an actor"]
+pub struct ClockSpec(());
+
+/// A clock that gives one reading a step: a step that died by what it read can be run again with the same reading.
+///
+/// ```
+/// use airssys_rt::prelude::*;
+///
+/// struct Timeout { beats: Receiver<u64>, clock: Clock, last: Durable<u64> }
+/// impl Actor for Timeout {
+///     fn step(&mut self) -> Result<Step, Refused> {
+///         let now = self.clock.now(); // nanoseconds of CLOCK_MONOTONIC, the same throughout the step
+///         if self.beats.drain(64, |_| ()) > 0 {
+///             self.last.set(now);
+///         } else if now - self.last.get() > 1_000_000_000 {
+///             return Ok(Step::Done);
+///         }
+///         Ok(Step::Idle)
+///     }
+/// }
+///
+/// let mut plan = Topology::builder("beats");
+/// let (beat_out, beat_in) = plan.link::<u64>("beats", 16);
+/// plan.host().sends(beat_out);
+/// plan.partition("watch").actor("timeout", (beat_in, clock(), durable("last")), |(beats, clock, last)| {
+///     Timeout { beats, clock, last }
+/// });
+///
+/// let mut bus = plan.build()?.inline(0)?; // here time is virtual
+/// assert_eq!(bus.turn()?, Turned::Idle);
+/// bus.clock().advance(std::time::Duration::from_secs(2));
+/// assert_eq!(bus.run_until_idle(10)?, Turned::Ended);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn clock() -> ClockSpec {
+    ClockSpec(())
+}
+
+impl Ends for ClockSpec {
+    type Ports = Clock;
+
+    fn declare(&mut self, declaration: &mut Declaration) {
+        declaration.clock = true;
+    }
+
+    fn open(&self, opener: &mut PortOpener<'_>) -> Result<Self::Ports, PortError> {
+        opener.clock()
     }
 }
 

@@ -376,6 +376,17 @@ pub enum TopologyError {
     )]
     DrainTimeoutZero { topology: String },
 
+    /// No room for a capsule.
+    #[error(
+        "topology `{topology}`: capsules in {max_files} files of {max_bytes} bytes together have no room for one; allow at \
+         least 1 file and 4096 bytes"
+    )]
+    CapsuleBounds {
+        topology: String,
+        max_files: usize,
+        max_bytes: u64,
+    },
+
     /// No time before a silent partition counts as hung.
     #[error(
         "topology `{topology}`, partition `{partition}`: with hang_after zero every step counts as hung; give it time, such as 5 s"

@@ -91,6 +91,7 @@ impl<'a> HostBuilder<'a> {
             declared: Declared::default(),
             collections: Vec::new(),
             changes: 0,
+            clock: false,
         });
         self
     }

@@ -5,9 +5,9 @@
 //! same region.
 
 use airssys_ringbuf::layout::{
-    RingShape, SCANNED_LINKS_MAX, actor_section, blame_section, cell_section, command_section,
-    credit_section, doorbells_section, hints_section, latency_section, port_pulse_section,
-    pulse_section, ring_section, undo_section,
+    RingShape, SCANNED_LINKS_MAX, actor_section, blame_section, cell_section, clock_section,
+    command_section, credit_section, doorbells_section, hints_section, instance_section,
+    latency_section, panic_section, port_pulse_section, pulse_section, ring_section, undo_section,
 };
 use airssys_ringbuf::region::{RegionPlan, Section};
 
@@ -27,6 +27,7 @@ pub(crate) fn regions(plan: &Plan) -> Vec<(&str, RegionPlan)> {
 /// The region of one partition, or of the host, by its index.
 pub(crate) fn region_plan(plan: &Plan, party: usize) -> RegionPlan {
     let mut region = common(plan, plan.party_name(party));
+    region.add(panic_section());
     if party == plan.host_index() {
         for port in &plan.host {
             region.add(port_pulse_section(&port.name));
@@ -75,6 +76,7 @@ fn hinted(plan: &Plan, sender: usize) -> Vec<(usize, usize)> {
 /// The region of the supervisor: its orders to each partition and to the host, and what it holds against messages.
 pub(crate) fn supervisor_plan(plan: &Plan) -> RegionPlan {
     let mut region = common(plan, SUPERVISOR);
+    region.add(instance_section());
     for party in 0..plan.parties() {
         region.add(command_section(plan.party_name(party)));
     }
@@ -96,6 +98,9 @@ fn add_actors(region: &mut RegionPlan, actors: &[ActorPlan]) {
     for actor in actors {
         let (inputs, outputs) = (actor.inputs.len(), actor.outputs.len());
         region.add(actor_section(&actor.name, inputs, outputs));
+        if actor.clock {
+            region.add(clock_section(&actor.name));
+        }
         for cell in &actor.cells {
             let name = cell_section_name(&actor.name, &cell.name);
             region.add(cell_section(&name, &cell.schema_text, cell.size));
@@ -186,6 +191,7 @@ mod tests {
             [
                 (SectionKind::Pulse, "pulse"),
                 (SectionKind::Doorbells, "doorbells"),
+                (SectionKind::Panic, "panic"),
                 (SectionKind::Actor, "feed"),
                 (SectionKind::Ring, "ticks"),
                 (SectionKind::Credit, "acks"),
@@ -198,6 +204,7 @@ mod tests {
             [
                 (SectionKind::Pulse, "pulse"),
                 (SectionKind::Doorbells, "doorbells"),
+                (SectionKind::Panic, "panic"),
                 (SectionKind::Actor, "book"),
                 (SectionKind::Cell, "book/last"),
                 (SectionKind::Ring, "acks"),
@@ -210,6 +217,7 @@ mod tests {
             [
                 (SectionKind::Pulse, "pulse"),
                 (SectionKind::Doorbells, "doorbells"),
+                (SectionKind::Instance, "instance"),
                 (SectionKind::Command, "feed"),
                 (SectionKind::Command, "book"),
                 (SectionKind::Blame, "feed"),

@@ -15,6 +15,9 @@ pub(crate) const PARTITIONS_MAX: usize = 63;
 /// Host ports of one topology: each has a doorbell in every region.
 pub(crate) const HOST_PORTS_MAX: usize = 1024;
 
+/// Bytes of a topology's capsules, at the least: one of an actor with a few ends.
+pub(crate) const CAPSULE_BYTES_MIN: u64 = 4096;
+
 /// Bytes of a name: names become file names and fixed-size fields of region headers.
 const NAME_LEN_MAX: usize = 63;
 

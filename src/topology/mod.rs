@@ -35,7 +35,9 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use builder::{PartitionBuilder, TopologyBuilder};
-pub use ends::{CellSpec, Declaration, Ends, LinkIn, LinkOut, durable, durable_with};
+pub use ends::{
+    CellSpec, ClockSpec, Declaration, Ends, LinkIn, LinkOut, clock, durable, durable_with,
+};
 pub use error::TopologyError;
 pub use fan_in::{FanIn, fan_in};
 pub use host::HostBuilder;

@@ -70,6 +70,8 @@ pub(crate) struct Plan {
     pub(crate) huge_pages: Want,
     /// How what an earlier program left is taken over.
     pub(crate) migrations: Vec<Migration>,
+    /// Where crashes are kept, if they are.
+    pub(crate) capsules: Option<CapsulePlan>,
     /// FNV-1a of [`super::describe::describe`]'s text.
     pub(crate) digest: u64,
 }
@@ -173,6 +175,8 @@ pub(crate) struct ActorPlan {
     pub(crate) inputs: Vec<LinkId>,
     pub(crate) outputs: Vec<LinkId>,
     pub(crate) cells: Vec<CellPlan>,
+    /// Whether it reads the clock.
+    pub(crate) clock: bool,
     pub(crate) collections: Vec<CollectionPlan>,
     /// Words that a step may change in the collections; of an actor without any, nothing.
     pub(crate) changes: u64,
@@ -276,6 +280,15 @@ impl fmt::Display for CollectionKind {
             Self::Table => "table",
         })
     }
+}
+
+/// Where crashes are kept, and how much of them.
+#[derive(Clone, Debug)]
+pub(crate) struct CapsulePlan {
+    pub(crate) directory: PathBuf,
+    pub(crate) max_files: usize,
+    /// Of all of them together.
+    pub(crate) max_bytes: u64,
 }
 
 /// How much is asked of a machine that may not have it.

@@ -6,8 +6,8 @@ use super::TopologyError;
 use super::builder::{HOST_DRAFT, LinkDraft, LocalDraft, TopologyBuilder};
 use super::layout::region_plan;
 use super::limits::{
-    ACTOR_LINKS_MAX, CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, CHANGES_MAX, ENTRIES_MAX,
-    HOST_PORTS_MAX, MESSAGE_ALIGN_MAX, PARTITIONS_MAX, is_valid_name,
+    ACTOR_LINKS_MAX, CAPACITY_MAX, CAPSULE_BYTES_MIN, CELL_SIZE_MAX, CELLS_MAX, CHANGES_MAX,
+    ENTRIES_MAX, HOST_PORTS_MAX, MESSAGE_ALIGN_MAX, PARTITIONS_MAX, is_valid_name,
 };
 use super::links::check_link;
 use super::model::{
@@ -41,6 +41,15 @@ pub(super) fn settings(draft: &TopologyBuilder, bus: &str) -> Result<(), Topolog
             topology: topology(),
             first: draft.backoff_first,
             max: draft.backoff_max,
+        });
+    }
+    if let Some(capsules) = &draft.capsules
+        && (capsules.max_files == 0 || capsules.max_bytes < CAPSULE_BYTES_MIN)
+    {
+        return Err(TopologyError::CapsuleBounds {
+            topology: topology(),
+            max_files: capsules.max_files,
+            max_bytes: capsules.max_bytes,
         });
     }
     if draft.drain_timeout.is_zero() {

@@ -77,7 +77,7 @@ pub(crate) fn join(running: Running) -> Result<Report, RunError> {
 
 /// What travels: numbered, and with a value that its number gives away.
 #[message]
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Item {
     pub(crate) seq: u64,
     pub(crate) value: u64,

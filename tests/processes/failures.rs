@@ -4,13 +4,14 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use airssys_rt::prelude::*;
-use airssys_rt::{Cause, LaunchError, RunError, Running};
+use airssys_rt::{Capsule, Cause, Crash, LaunchError, RunError, Running, replay};
 use rustix::process::{Signal, kill_process};
 
 use crate::child::{Helper, pid};
-use crate::common::{Seen, await_that, bus_path, join};
+use crate::common::{Item, Seen, await_that, bus_path, join};
 use crate::topologies::{
-    FAULTS, HANG_AFTER, LAUNCHES, differing, faulty, hanging, hopeless, once, oversized, traffic,
+    CAPSULES, FAULTS, HANG_AFTER, LAUNCHES, differing, faulty, hanging, hopeless, once, oversized,
+    traffic,
 };
 
 pub(crate) fn of_every_kind() {
@@ -21,12 +22,48 @@ pub(crate) fn of_every_kind() {
     let restarts: Vec<u64> = report.partitions.iter().map(|life| life.restarts).collect();
     assert_eq!(restarts, [0, FAULTS.len() as u64, 0]);
     assert_eq!(report.partitions[1].last_cause, Some(Cause::Done));
+    // Neither an exit with 0 nor a kill from outside is a crash.
+    let crashes = capsules().into_iter().map(|capsule| {
+        does_no_harm_now(&capsule, &faulty().unwrap());
+        (capsule.inputs[0].received, capsule.crash.to_string())
+    });
+    let crashes: Vec<(u64, String)> = crashes.collect();
+    let expected = [
+        (100, "an actor panicked: a planned panic"),
+        (200, "exited with code 3"),
+        (400, "killed by SIGABRT"),
+        (500, "killed by SIGFPE"),
+    ];
+    assert_eq!(crashes, expected.map(|(at, what)| (at, what.to_owned())));
+}
+
+/// The capsules of this case, the oldest first. The bus has ended: all of them are written.
+fn capsules() -> Vec<Capsule> {
+    let files = Capsule::list(CAPSULES).unwrap();
+    files
+        .iter()
+        .map(|file| Capsule::open(file).unwrap())
+        .collect()
+}
+
+/// Each of the actors fails once in a case: run again, the capsule's step hands its item on.
+fn does_no_harm_now(capsule: &Capsule, topology: &Topology) {
+    let seq = capsule.inputs[0].received;
+    assert_eq!(capsule.inputs[0].in_work, 1, "{capsule}");
+    let replayed = replay(capsule, topology).unwrap();
+    assert!(replayed.is_committed());
+    assert_eq!(replayed.received("first").unwrap(), 1);
+    assert_eq!(
+        replayed.sent::<Item>("second").unwrap(),
+        [Item::new(seq)],
+        "{capsule}"
+    );
 }
 
 /// Each death, its restart with n of the limit, and each recovery with its time have a line of their own.
 pub(crate) fn every_kind_was_reported(stderr: &str) {
     let causes = [
-        "an actor panicked",
+        "an actor panicked: a planned panic",
         "exited with code 3",
         "exited with code 0",
         "SIGABRT",
@@ -120,6 +157,13 @@ pub(crate) fn hung() {
     let report = join(running).unwrap();
     let restarts: Vec<u64> = report.partitions.iter().map(|life| life.restarts).collect();
     assert_eq!(restarts, [0, 1, 0]);
+    let kept = capsules();
+    let [capsule] = &kept[..] else {
+        panic!("{kept:?}");
+    };
+    assert_eq!(capsule.crash, Crash::Hang);
+    assert_eq!(capsule.inputs[0].received, 500);
+    does_no_harm_now(capsule, &hanging().unwrap());
     let sent = report.links[0].sent;
     assert_eq!(monitor.read("sink", "seen").unwrap(), Some(Seen::of(sent)));
 }

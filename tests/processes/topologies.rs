@@ -154,6 +154,9 @@ fn commit_fault(name: &str) {
     }
 }
 
+/// Where the crashes of a case are kept.
+pub(crate) const CAPSULES: &str = "capsules";
+
 /// Hands items on one by one; has done everything of a step when it fails.
 struct Faulty {
     input: Receiver<Item>,
@@ -180,6 +183,8 @@ impl Actor for Faulty {
 
 pub(crate) fn faulty() -> Result<Topology, TopologyError> {
     let mut plan = builder("faulty");
+    // In the case's own directory.
+    plan.capsules(CAPSULES, 16, 1 << 20);
     let (first_out, first_in) = plan.link::<Item>("first", 16);
     let (second_out, second_in) = plan.link::<Item>("second", 16);
     source(&mut plan, first_out, 1_000, 4);
@@ -240,6 +245,7 @@ impl Actor for Hanging {
 
 pub(crate) fn hanging() -> Result<Topology, TopologyError> {
     let mut plan = builder("hanging");
+    plan.capsules(CAPSULES, 16, 1 << 20);
     let (first_out, first_in) = plan.link::<Item>("first", 16);
     let (second_out, second_in) = plan.link::<Item>("second", 16);
     source(&mut plan, first_out, u64::MAX, 4);

@@ -5,6 +5,7 @@
 use airssys_rt::Refused;
 use airssys_rt::prelude::*;
 
+mod capsules;
 mod collections;
 mod embedding;
 mod letters;

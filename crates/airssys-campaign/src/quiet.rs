@@ -4,7 +4,10 @@ use crate::actors::{Incarnation, Middle, Plan, Sink, Source};
 use crate::bus::{Bus, Capacities};
 use crate::failure::{Failure, ensure};
 use crate::instructions::{Stepped, marker};
-use airssys_ringbuf::step::mistake;
+use airssys_ringbuf::Message;
+use airssys_ringbuf::layout::{actor_section, cell_section, clock_section};
+use airssys_ringbuf::region::{Region, RegionPlan};
+use airssys_ringbuf::step::{Attach, Clock, ClockSource, Durable, StepCore, Verdict, mistake};
 
 /// Rounds of all actors between two markers.
 const ROUNDS: u64 = 2_000;
@@ -23,7 +26,7 @@ pub enum Planted {
     Allocation,
 }
 
-/// Steps a source, a middle and a sink, with receives, claims, sends, durable changes, commits, aborts and idle steps, and
+/// Steps a source, a middle, a sink and an actor that reads its clock, with receives, claims, sends, durable changes, commits, aborts and idle steps, and
 /// says what was found: system calls beyond a marker's own, and whether anything was allocated.
 ///
 /// `allocations` counts those of this process so far.
@@ -60,6 +63,8 @@ fn live(bus: &Bus, planted: Planted, allocations: &impl Fn() -> u64) -> Result<i
     let life = Incarnation::new(1, u64::MAX);
     let mut middle = Middle::<{ mistake::NONE }>::attach(bus, life)?;
     let mut sink = Sink::attach(bus)?;
+    let region = Timed::region()?;
+    let mut timed = Timed::attach(&region)?;
     let mut round = |number: u64| -> Result<(), Failure> {
         source.step(1 + number % 5, false)?;
         middle.step(match number % 7 {
@@ -71,7 +76,7 @@ fn live(bus: &Bus, planted: Planted, allocations: &impl Fn() -> u64) -> Result<i
         if number % 50 > 30 {
             sink.step(u64::MAX)?;
         }
-        Ok(())
+        timed.step()
     };
     round(0)?;
     marker();
@@ -90,4 +95,39 @@ fn live(bus: &Bus, planted: Planted, allocations: &impl Fn() -> u64) -> Result<i
     let allocated = allocations() != before;
     marker();
     Ok(if allocated { ALLOCATED } else { 0 })
+}
+
+/// An actor that reads its clock.
+struct Timed {
+    core: StepCore,
+    clock: Clock,
+    last: Durable<u64>,
+}
+
+impl Timed {
+    fn region() -> Result<Region, Failure> {
+        let mut plan = RegionPlan::new("quiet", "timed", 1);
+        plan.add(actor_section("timed", 0, 0))
+            .add(cell_section("timed/last", &u64::SCHEMA.to_text(), 8))
+            .add(clock_section("timed"));
+        Ok(Region::heap(&plan)?)
+    }
+
+    fn attach(region: &Region) -> Result<Self, Failure> {
+        let mut attach = Attach::new(region, "timed", 0, 0)?;
+        let clock = attach.clock(&ClockSource::System)?;
+        let last = attach.durable("last", 0)?;
+        Ok(Self {
+            core: attach.finish(),
+            clock,
+            last,
+        })
+    }
+
+    fn step(&mut self) -> Result<(), Failure> {
+        self.core.begin(u64::MAX);
+        self.last.set(self.clock.now() ^ self.clock.realtime());
+        let _ = self.core.finish(Verdict::Keep)?;
+        Ok(())
+    }
 }

@@ -244,6 +244,9 @@ fn writers_never_share_a_line_pair() {
         credit_section("ticks"),
         command_section("feed"),
         latency_section("ticks"),
+        clock_section("book"),
+        instance_section(),
+        panic_section(),
     ];
     sections.extend((1..40).map(doorbells_section));
     sections.extend((0..40).map(|ends| actor_section("book", ends, ends / 2)));
@@ -279,6 +282,31 @@ fn blame() {
         assert_eq!((section.kind, section.len), (SectionKind::Blame, len));
         assert_eq!((section.count, section.stride), (inputs as u64, 64));
         assert_eq!(section.align, 128);
+    }
+}
+
+#[test]
+fn clock_instance_and_panic() {
+    {
+        use clock_word::*;
+        assert_eq!(
+            [MONOTONIC_STEP, MONOTONIC, REALTIME_STEP, REALTIME],
+            [0, 1, 2, 3]
+        );
+    }
+    assert_eq!([instance_word::HIGH, instance_word::LOW], [0, 1]);
+    {
+        use panic_word::*;
+        assert_eq!([INCARNATION, LEN, TEXT], [0, 1, 16]);
+    }
+    assert_eq!(PANIC_TEXT_MAX, 2048);
+    for (section, kind, name, len) in [
+        (clock_section("book"), SectionKind::Clock, "book", 128),
+        (instance_section(), SectionKind::Instance, "instance", 128),
+        (panic_section(), SectionKind::Panic, "panic", 128 + 2048),
+    ] {
+        assert_eq!((section.kind, section.name.as_str()), (kind, name));
+        assert_eq!((section.len, section.align), (len, 128));
     }
 }
 

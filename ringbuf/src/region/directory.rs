@@ -56,10 +56,16 @@ pub enum SectionKind {
     Table = 14,
     /// What the supervisor holds against an actor's messages, and what is to become of those set aside.
     Blame = 15,
+    /// What an actor's step in work has read of the clock.
+    Clock = 16,
+    /// What tells the bus from every other one.
+    Instance = 17,
+    /// The message of the panic that ended a life of the owner.
+    Panic = 18,
 }
 
 impl SectionKind {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 18] = [
         Self::Pulse,
         Self::Doorbells,
         Self::Actor,
@@ -75,6 +81,9 @@ impl SectionKind {
         Self::Map,
         Self::Table,
         Self::Blame,
+        Self::Clock,
+        Self::Instance,
+        Self::Panic,
     ];
 
     /// Whether it is a durable collection: written in place, through its actor's undo log.
@@ -108,6 +117,9 @@ impl fmt::Display for SectionKind {
             Self::Map => "map",
             Self::Table => "table",
             Self::Blame => "blame",
+            Self::Clock => "clock",
+            Self::Instance => "instance",
+            Self::Panic => "panic",
         })
     }
 }

@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
+use crate::instance::Instance;
 use crate::latency::{BUCKETS, Latencies};
-use crate::layout::{CELLS_MAX, SCANNED_LINKS_MAX, actor_words, cell_buffer_words};
+use crate::layout::{CELLS_MAX, SCANNED_LINKS_MAX, actor_words, cell_buffer_words, clock_word};
 use crate::memory::{Access, Words};
 use crate::message::Message;
 use crate::region::{Region, SectionKind};
@@ -16,6 +17,7 @@ use crate::ring::inlet::Inlet;
 use crate::ring::outlet::Outlet;
 use crate::slots::MappedRing;
 use crate::step::cell::{AnyCell, CellState, Durable};
+use crate::step::clock::{Clock, ClockSource};
 use crate::step::collections::UndoLog;
 use crate::step::core::{CellPort, StepCore};
 use crate::step::delta::Delta;
@@ -45,6 +47,7 @@ pub struct Attach<'a, const MISTAKE: u8 = { mistake::NONE }> {
     resets: bool,
     trusts: bool,
     pub(super) core: StepCore<MISTAKE>,
+    clock: Option<Clock>,
     /// By the owner of the receiving region: the hints to it, and the numbers of the links.
     hinted: HashMap<String, Option<(Rc<Hints>, Numbers)>>,
 }
@@ -99,6 +102,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             incarnation: 0,
             resets: false,
             trusts: true,
+            clock: None,
             hinted: HashMap::new(),
             core: StepCore {
                 records,
@@ -132,6 +136,37 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
     pub fn resetting(&mut self, resets: bool) -> &mut Self {
         self.resets = resets;
         self
+    }
+
+    /// Of which bus the ends are, for the keys of their messages.
+    pub fn instance(&mut self, instance: Instance) -> &mut Self {
+        self.core.gate.instance.set(instance);
+        self
+    }
+
+    /// The actor's clock, over `source`. Asked for again, it is the same one: a step has one reading.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError`] if the section is missing or too small.
+    pub fn clock(&mut self, source: &ClockSource) -> Result<Clock, AttachError> {
+        if let Some(clock) = &self.clock {
+            return Ok(clock.clone());
+        }
+        let entry = section_of(
+            self.own,
+            SectionKind::Clock,
+            &self.actor,
+            clock_word::COUNT * 8,
+        )?;
+        let words = Words::new(self.own.memory(), entry.offset, clock_word::COUNT);
+        let clock = Clock::new(
+            in_range(self.own, entry, words)?,
+            self.core.records.clone(),
+            Rc::clone(&self.core.gate),
+            source.clone(),
+        );
+        Ok(self.clock.insert(clock).clone())
     }
 
     /// Whether the ends attached from now on trust their peers, which they do at first.

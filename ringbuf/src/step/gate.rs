@@ -7,6 +7,8 @@
 
 use std::cell::Cell;
 
+use crate::instance::Instance;
+
 /// Ports, of both kinds together, up to which a step treats all of them as used.
 pub(super) const FEW: usize = 3;
 
@@ -38,6 +40,8 @@ pub(crate) struct Gate {
     pub(crate) dirty: Cell<u64>,
     pub(crate) inputs: Used,
     pub(crate) outputs: Used,
+    /// Of which bus the ports are.
+    pub(super) instance: Cell<Instance>,
 }
 
 impl Gate {
@@ -59,6 +63,7 @@ impl Gate {
             dirty: Cell::new(0),
             inputs: Used::new(inputs, inputs + outputs <= FEW),
             outputs: Used::new(outputs, inputs + outputs <= FEW),
+            instance: Cell::new(Instance::default()),
         }
     }
 

@@ -32,6 +32,7 @@
 mod attach;
 mod cell;
 mod claims;
+mod clock;
 mod collections;
 mod commit;
 mod core;
@@ -41,6 +42,7 @@ mod gate;
 mod hints;
 mod host;
 mod in_flight;
+mod key;
 mod letters;
 #[doc(hidden)]
 pub mod mistake;
@@ -49,9 +51,11 @@ mod model;
 mod observe;
 mod outcome;
 mod ports;
+mod raw;
 mod receiver;
 mod record;
 mod recovery;
+mod restore;
 mod sections;
 mod sender;
 mod takeover;
@@ -59,6 +63,7 @@ mod watch;
 
 pub use self::attach::Attach;
 pub use self::cell::Durable;
+pub use self::clock::{Clock, ClockReading, ClockSource, ManualClock, read_clock};
 pub use self::collections::{
     CollectionError, DurableMap, DurableRing, DurableTable, DurableVec, MapEntry,
 };
@@ -66,14 +71,17 @@ pub use self::core::StepCore;
 pub use self::fan_in::Receivers;
 pub use self::host::{HostReceiver, HostSender, SendError};
 pub use self::in_flight::{InWork, in_work};
+pub use self::key::Key;
 pub use self::letters::{LetterNames, Letters, Note, SetAside, Tally};
 pub use self::observe::{
     ObserveError, Progress, cell_bytes, latencies, link_fault, progress, read_cell,
 };
 pub use self::outcome::{Outcome, StepError, Verdict};
 pub use self::ports::{LinkFault, Refused};
+pub use self::raw::{RawLink, RawMessage, raw_cell, raw_link, raw_messages, raw_section};
 pub use self::receiver::Receiver;
 pub use self::recovery::{End, recover};
+pub use self::restore::{ActorState, InputState, OutputState, restore};
 pub use self::sections::AttachError;
 pub use self::sender::Sender;
 pub use self::takeover::{Conversion, convert_section, copy_section};

@@ -169,12 +169,35 @@ pub fn read_cell<S: Message>(
     (cell, index): (&str, usize),
 ) -> Result<Option<S>, ObserveError> {
     let name = format!("{actor}/{cell}");
-    let entry = region.section(SectionKind::Cell, &name)?;
-    if let Some(difference) = crate::schema::difference(&S::SCHEMA.to_text(), &entry.schema) {
+    if let Some(difference) = crate::schema::difference(
+        &S::SCHEMA.to_text(),
+        &region.section(SectionKind::Cell, &name)?.schema,
+    ) {
         return Err(ObserveError::Schema { name, difference });
     }
+    let mut value = S::zeroed();
+    let ends = (inputs, outputs);
+    let is_set = copy_cell(
+        region,
+        actor,
+        ends,
+        (cell, index),
+        bytemuck::bytes_of_mut(&mut value),
+    )?;
+    Ok(is_set.then_some(value))
+}
+
+/// Copies the bytes of a cell, if any step has set it yet.
+pub(super) fn copy_cell(
+    region: &Region,
+    actor: &str,
+    (inputs, outputs): (usize, usize),
+    (cell, index): (&str, usize),
+    bytes: &mut [u8],
+) -> Result<bool, ObserveError> {
+    let entry = region.section(SectionKind::Cell, &format!("{actor}/{cell}"))?;
     let records = records_of(region, actor, inputs, outputs)?;
-    let buffer = cell_buffer_words(size_of::<S>());
+    let buffer = cell_buffer_words(bytes.len());
     let words = Words::any(region.memory(), entry.offset, 2 * buffer).map_err(|problem| {
         ObserveError::Section {
             region: region.owner().to_owned(),
@@ -183,17 +206,16 @@ pub fn read_cell<S: Message>(
     })?;
     stable(&records, actor, |control| {
         if control.steps == 0 {
-            return None;
+            return false;
         }
         let bits = records.cell_bits(control.active).load(Ordering::Relaxed);
         let first = (bits >> (index % CELLS_MAX) & 1) as usize * buffer;
-        let mut value = S::zeroed();
         Buffer {
             words: &words,
             first,
         }
-        .load(bytemuck::bytes_of_mut(&mut value));
-        Some(value)
+        .load(bytes);
+        true
     })
 }
 

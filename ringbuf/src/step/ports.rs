@@ -134,7 +134,7 @@ pub(crate) struct InPort {
     pub(super) copies: bool,
     pub(crate) inlet: Inlet<MappedRing>,
     pub(crate) latencies: Option<Latencies>,
-    gate: Rc<Gate>,
+    pub(super) gate: Rc<Gate>,
     /// Its place among the actor's inputs.
     index: usize,
     /// A step or a look has seen the link's close.

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use crate::message::Message;
 use crate::ring::bare::run_of;
 use crate::slots::Storage;
+use crate::step::key::Key;
 use crate::step::ports::{InPort, LinkFault};
 
 /// The receiving end of a link, held by an actor.
@@ -200,6 +201,26 @@ impl<T: Message> Receiver<T> {
     #[must_use]
     pub fn received(&self) -> u64 {
         self.port.inlet.cursor()
+    }
+
+    /// The message that was received last: the one in hand after a [`try_recv`](Self::try_recv). `None` before the link's
+    /// first. Its sequence is one less than [`received`](Self::received).
+    ///
+    /// Inside of a `drain`'s closure the receiver can't be asked: take `received()` before it, and count on from there.
+    #[must_use]
+    pub fn key(&self) -> Option<Key<'_>> {
+        let sequence = self.received().checked_sub(1)?;
+        Some(self.key_of(sequence))
+    }
+
+    /// What names the message of that sequence on this link.
+    #[must_use]
+    pub fn key_of(&self, sequence: u64) -> Key<'_> {
+        Key {
+            bus: self.port.gate.instance.get(),
+            link: &self.port.name,
+            sequence,
+        }
     }
 
     /// Slots of the link.

@@ -69,6 +69,9 @@ pub enum AttachError {
     /// The region is mapped read-only.
     #[error("region `{0}` is mapped read-only: only its own partition attaches actors to it")]
     ReadOnly(String),
+    /// The region lies in a file, where its owner alone writes.
+    #[error("region `{0}` lies in a file: state is restored into heap regions alone")]
+    NotHeap(String),
 }
 
 pub(super) fn off(

@@ -12,6 +12,7 @@ use crate::ring::bare::{TrySendError, stage_slice};
 use crate::ring::outlet::Refusal;
 use crate::ring::slot::Slot;
 use crate::slots::Storage;
+use crate::step::key::Key;
 use crate::step::ports::{LinkFault, OutPort, Refused, used_outside};
 use crate::word::Ordering;
 
@@ -195,6 +196,16 @@ impl<T: Message> Sender<T> {
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.port.outlet.cursor()
+    }
+
+    /// What names the message that is sent next, if its step commits.
+    #[must_use]
+    pub fn next_key(&self) -> Key<'_> {
+        Key {
+            bus: self.port.gate.instance.get(),
+            link: &self.port.name,
+            sequence: self.sent(),
+        }
     }
 
     /// Whether the receiver has ended, or this end gave the link up.

@@ -71,6 +71,11 @@ impl<T: Message> Observer<T> {
         }
     }
 
+    /// Leaves what lies before `position` out: the next look is there, if it isn't further already.
+    pub fn skip_to(&mut self, position: u64) {
+        self.position = self.position.max(position);
+    }
+
     /// The position of the next look: how many messages were published before it.
     #[must_use]
     pub fn position(&self) -> u64 {

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use airssys_ringbuf::Message;
 use airssys_ringbuf::park::{Barrier, Sleeper, Waker};
 use airssys_ringbuf::pulse::{CommandView, PulseView};
 use airssys_ringbuf::region::{Region, SectionEntry, SectionKind};
 use airssys_ringbuf::step::{
     Attach, Durable, End, HostReceiver, HostSender, Observer, Receiver, Sender, StepCore, Verdict,
-    latencies, link_fault, mistake, progress, read_cell, recover,
+    latencies, link_fault, mistake, progress, read_cell, read_clock, recover,
 };
+use airssys_ringbuf::{Instance, Message, panic_text};
 
 use crate::failure::{Failure, ensure};
 use crate::traffic::Item;
@@ -44,6 +44,9 @@ pub(crate) fn watch_all(seen: &Region) {
                     drop(progress(seen, name, inputs, outputs));
                 }
             }
+            SectionKind::Clock => drop(read_clock(seen, name, 0)),
+            SectionKind::Instance => drop(Instance::read(seen, section)),
+            SectionKind::Panic => drop(panic_text::left_by(seen, section, 0)),
             SectionKind::Doorbells
             | SectionKind::Hints
             | SectionKind::Undo
@@ -92,6 +95,9 @@ pub(crate) fn use_all(own: &Region, seen: &Region) -> Result<(), Failure> {
             SectionKind::Command
             | SectionKind::Latency
             | SectionKind::Cell
+            | SectionKind::Clock
+            | SectionKind::Instance
+            | SectionKind::Panic
             | SectionKind::Hints
             | SectionKind::Undo
             | SectionKind::Vector

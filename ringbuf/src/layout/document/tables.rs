@@ -4,9 +4,9 @@ use super::{Block, table};
 use crate::latency::{BUCKETS, upper_ns};
 use crate::layout::{
     CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, CHANGES_MAX, CONTROL_WORDS, ENTRIES_MAX, Layout,
-    MESSAGE_ALIGN_MAX, MESSAGE_SIZE_MAX, RingShape, blame_word, collection_word, command_word,
-    credit_word, hint_word, in_flight_word, pulse_word, record_word, ring_word, slot_word,
-    undo_entry_word, undo_word,
+    MESSAGE_ALIGN_MAX, MESSAGE_SIZE_MAX, PANIC_TEXT_MAX, RingShape, blame_word, clock_word,
+    collection_word, command_word, credit_word, hint_word, in_flight_word, instance_word,
+    panic_word, pulse_word, record_word, ring_word, slot_word, undo_entry_word, undo_word,
 };
 use crate::memory::LINE_PAIR;
 use crate::region::directory::entry_at;
@@ -212,8 +212,32 @@ fn blame_words() -> Vec<Word> {
     }
 }
 
+fn clock_words() -> Vec<Word> {
+    words! { clock_word:
+        MONOTONIC_STEP "Relaxed, after the reading" "the step that read CLOCK_MONOTONIC: one more than the steps committed before it; 0 if none has";
+        MONOTONIC "Relaxed" "what it read, in nanoseconds";
+        REALTIME_STEP "Relaxed, after the reading" "the step that read CLOCK_REALTIME, likewise";
+        REALTIME "Relaxed" "what it read, in nanoseconds since 1970";
+    }
+}
+
+fn instance_words() -> Vec<Word> {
+    words! { instance_word:
+        HIGH "Relaxed, before any partition begins" "the high half of a random number of 128 bits, of this bus from its creation to its removal";
+        LOW "likewise" "the low half";
+    }
+}
+
+fn panic_words() -> Vec<Word> {
+    words! { panic_word:
+        INCARNATION "Release, after the words around it" "the life that ended by a panic; 0 if none has";
+        LEN "Relaxed" format!("bytes of the panic's message, at most {PANIC_TEXT_MAX}");
+        TEXT "Relaxed" "the first eight bytes of the message, in UTF-8, as they lie in memory";
+    }
+}
+
 /// Every table of places.
-pub(super) fn words() -> [(&'static str, Vec<Word>); 14] {
+pub(super) fn words() -> [(&'static str, Vec<Word>); 17] {
     [
         ("header", header_fields()),
         ("entry", entry_fields()),
@@ -229,6 +253,9 @@ pub(super) fn words() -> [(&'static str, Vec<Word>); 14] {
         ("collection", collection_words()),
         ("slot", slot_words()),
         ("blame", blame_words()),
+        ("clock", clock_words()),
+        ("instance", instance_words()),
+        ("panic", panic_words()),
     ]
 }
 
@@ -286,6 +313,9 @@ fn shape_of(kind: SectionKind) -> [String; 3] {
         SectionKind::Credit => fixed(layout::credit_section("")),
         SectionKind::Command => fixed(layout::command_section("")),
         SectionKind::Latency => fixed(layout::latency_section("")),
+        SectionKind::Clock => fixed(layout::clock_section("")),
+        SectionKind::Instance => fixed(layout::instance_section()),
+        SectionKind::Panic => fixed(layout::panic_section()),
         SectionKind::Hints => said([&numbers, "numbers, a power of two", "8"]),
         SectionKind::Undo => said([&entries, "changes of a step", &entry]),
         SectionKind::Vector | SectionKind::Last => said([
@@ -325,6 +355,9 @@ fn owner_of(kind: SectionKind) -> [&'static str; 2] {
             "the link, if its messages carry the time of their send",
             "the owner, which receives from it",
         ],
+        SectionKind::Clock => ["the actor, if it reads the clock", "the owner"],
+        SectionKind::Instance => ["`instance`", "the supervisor, whose region it is in"],
+        SectionKind::Panic => ["`panic`", "the owner"],
         SectionKind::Hints => [
             "the receiving partition, where more links lead than are scanned",
             "the owner, which sends on some of them",

@@ -1,0 +1,271 @@
+//! The directory of a topology's capsules: bounded in number and in bytes, the oldest removed.
+//!
+//! The files are written on a thread of their own, since the supervisor's blocks for no disk: a crash is read off the regions
+//! before the next life begins, and the file follows. What goes wrong here is a line, and nothing else.
+
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel,
+};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::Capsule;
+use crate::report::{Level, say};
+use crate::topology::model::CapsulePlan;
+
+/// Ends the name of every capsule.
+const SUFFIX: &str = ".capsule.json";
+
+/// Capsules that wait to be written: as many as a topology's default intensity lets happen in a while.
+const QUEUE: usize = 16;
+
+/// How long the end of a bus waits for a disk.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The thread that writes capsules; none before the first.
+#[derive(Debug)]
+pub(crate) struct Store {
+    bus: String,
+    plan: CapsulePlan,
+    writer: Option<Writer>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    capsules: SyncSender<Capsule>,
+    /// Its sender is dropped when the thread has written everything.
+    done: Receiver<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Store {
+    pub(crate) fn new(bus: &str, plan: &CapsulePlan) -> Self {
+        Self {
+            bus: bus.to_owned(),
+            plan: plan.clone(),
+            writer: None,
+        }
+    }
+
+    /// Has it written.
+    pub(crate) fn keep(&mut self, capsule: Capsule) {
+        if self.writer.is_none() {
+            self.writer = self.start();
+        }
+        let Some(writer) = &self.writer else { return };
+        match writer.capsules.try_send(capsule) {
+            Ok(()) => {}
+            Err(TrySendError::Full(lost) | TrySendError::Disconnected(lost)) => {
+                self.say_lost(&lost, "the disk doesn't keep up");
+            }
+        }
+    }
+
+    fn start(&self) -> Option<Writer> {
+        let (send, capsules) = sync_channel::<Capsule>(QUEUE);
+        let (is_done, done) = channel();
+        let (bus, plan) = (self.bus.clone(), self.plan.clone());
+        let thread = thread::Builder::new().name("airssys-capsule".to_owned());
+        let spawned = thread.spawn(move || {
+            let _is_done: Sender<()> = is_done;
+            for capsule in capsules {
+                report(&bus, &capsule, write(&plan, &capsule));
+            }
+        });
+        match spawned {
+            Ok(thread) => Some(Writer {
+                capsules: send,
+                done,
+                thread,
+            }),
+            Err(error) => {
+                let bus = &self.bus;
+                say(
+                    Level::Warn,
+                    format_args!("{bus}: no thread to write capsules: {error}"),
+                );
+                None
+            }
+        }
+    }
+
+    fn say_lost(&self, capsule: &Capsule, why: &str) {
+        say(
+            Level::Warn,
+            format_args!(
+                "{}/{} #{}: its capsule is lost: {why}",
+                self.bus, capsule.partition, capsule.incarnation
+            ),
+        );
+    }
+}
+
+/// Waits until all capsules are written.
+impl Drop for Store {
+    fn drop(&mut self) {
+        let Some(writer) = self.writer.take() else {
+            return;
+        };
+        drop(writer.capsules);
+        if writer.done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            say(
+                Level::Warn,
+                format_args!(
+                    "{}: capsules are still being written to {} after {PATIENCE:?}; nobody waits for them any longer",
+                    self.bus,
+                    self.plan.directory.display()
+                ),
+            );
+        } else {
+            // What is left of it is its return.
+            let _ = writer.thread.join();
+        }
+    }
+}
+
+fn report(bus: &str, capsule: &Capsule, written: io::Result<PathBuf>) {
+    let (partition, incarnation) = (&capsule.partition, capsule.incarnation);
+    match written {
+        Ok(path) => say(
+            Level::Info,
+            format_args!(
+                "{bus}/{partition} #{incarnation}: its last step is kept in {}",
+                path.display()
+            ),
+        ),
+        Err(error) => say(
+            Level::Warn,
+            format_args!("{bus}/{partition} #{incarnation}: its capsule is lost: {error}"),
+        ),
+    }
+}
+
+/// Writes the capsule's file, whole or not at all, and removes the oldest ones beyond the bounds.
+pub(super) fn write(plan: &CapsulePlan, capsule: &Capsule) -> io::Result<PathBuf> {
+    let bytes = bounded(capsule.clone(), plan.max_bytes)?;
+    let directory = &plan.directory;
+    let named = |doing: &str, path: &Path, error: &io::Error| {
+        io::Error::new(error.kind(), format!("{doing} {}: {error}", path.display()))
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| named("making", directory, &error))?;
+    let name = file_name(capsule);
+    let (path, draft) = (directory.join(&name), directory.join(format!(".{name}")));
+    write_file(&draft, &bytes).map_err(|error| {
+        let _ = fs::remove_file(&draft);
+        named("writing", &draft, &error)
+    })?;
+    fs::rename(&draft, &path).map_err(|error| {
+        let _ = fs::remove_file(&draft);
+        named("renaming", &draft, &error)
+    })?;
+    remove_oldest(plan, &capsule.bus, &path);
+    Ok(path)
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // What a killed supervisor left under this name.
+    let _ = fs::remove_file(path);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// The file's bytes, with fewer of the messages that waited if it is too long with all of them.
+fn bounded(mut capsule: Capsule, max_bytes: u64) -> io::Result<Vec<u8>> {
+    loop {
+        let bytes = capsule.to_bytes();
+        if bytes.len() as u64 <= max_bytes {
+            return Ok(bytes);
+        }
+        let mut shorter = false;
+        for input in &mut capsule.inputs {
+            let in_work = (input.in_work as usize).min(input.messages.len());
+            let waiting = input.messages.len() - in_work;
+            input.messages.truncate(in_work + waiting / 2);
+            shorter |= waiting > 0;
+        }
+        if !shorter {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!(
+                    "it takes {} bytes, {max_bytes} allowed; raise the bound in `plan.capsules(..)`",
+                    bytes.len()
+                ),
+            ));
+        }
+    }
+}
+
+/// Sorts by bus and time. No name in it has a dot.
+fn file_name(capsule: &Capsule) -> String {
+    let Capsule {
+        bus,
+        died_at_ns,
+        partition,
+        actor,
+        incarnation,
+        ..
+    } = capsule;
+    format!("{bus}.{died_at_ns:020}.{partition}.{actor}.{incarnation}{SUFFIX}")
+}
+
+/// The capsules in `directory`, of one bus or of all, the oldest first.
+pub(super) fn list(directory: &Path, bus: Option<&str>) -> io::Result<Vec<PathBuf>> {
+    let mut found: Vec<(String, PathBuf)> = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let Some(name) = path.file_name().and_then(OsStr::to_str) else {
+            continue;
+        };
+        let mut parts = name.split('.');
+        let (of, at) = (parts.next().unwrap_or_default(), parts.next());
+        let is_wanted = name.ends_with(SUFFIX) && bus.is_none_or(|bus| bus == of);
+        if let Some(at) = at.filter(|_| is_wanted && !of.is_empty()) {
+            found.push((format!("{at}.{name}"), path));
+        }
+    }
+    found.sort_unstable();
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+/// Removes the bus's oldest capsules until the rest keeps the bounds; never the one just written.
+fn remove_oldest(plan: &CapsulePlan, bus: &str, newest: &Path) {
+    let Ok(found) = list(&plan.directory, Some(bus)) else {
+        return;
+    };
+    let len = |path: &PathBuf| fs::metadata(path).map_or(0, |found| found.len());
+    let mut bytes: u64 = found.iter().map(len).sum();
+    let mut count = found.len();
+    for path in found.iter().filter(|path| *path != newest) {
+        if count <= plan.max_files && bytes <= plan.max_bytes {
+            return;
+        }
+        let its_len = len(path);
+        match fs::remove_file(path) {
+            Ok(()) => {
+                count -= 1;
+                bytes = bytes.saturating_sub(its_len);
+            }
+            Err(error) => say(
+                Level::Warn,
+                format_args!(
+                    "{bus}: an old capsule can't be removed, {}: {error}",
+                    path.display()
+                ),
+            ),
+        }
+    }
+}
