@@ -1,5 +1,6 @@
 //! The commit of a step, and what follows it.
 
+use crate::slots::Storage as _;
 use crate::step::core::{StepCore, bits_of};
 use crate::step::mistake;
 use crate::step::ports::{InPort, OutPort};
@@ -16,13 +17,13 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             1 - self.control.active
         };
         let bits = self.store_cells();
-        self.fill(next, bits, done);
-        if MISTAKE == mistake::PUBLISH_BEFORE_COMMIT {
-            self.publish();
-        }
-        if MISTAKE == mistake::CREDIT_BEFORE_COMMIT {
-            self.give_back_early();
-        }
+        let selected = if MISTAKE == mistake::CELL_BITS_LATE {
+            self.cell_bits()
+        } else {
+            bits
+        };
+        self.fill(next, selected, done);
+        self.show_early(done);
         let control = Control {
             steps: self.control.steps + 1,
             active: next,
@@ -34,9 +35,7 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             .store(control.to_word(), Ordering::Release);
         self.control = control;
         self.done = done;
-        if MISTAKE == mistake::TWO_WORD_COMMIT {
-            self.fill_inputs(next);
-        }
+        self.fill_late(next, bits);
         let visible = self.show(done);
         // Release: the next step's writes to the other record, the other buffers and the slots after these come after what
         // was just published.
@@ -89,7 +88,9 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         if MISTAKE != mistake::TWO_WORD_COMMIT {
             self.fill_inputs(record);
         }
-        self.fill_outputs(record);
+        if MISTAKE != mistake::RANGES_LATE {
+            self.fill_outputs(record);
+        }
     }
 
     /// Marks what this step has moved: in this record, and in the other, which the next commit fills.
@@ -127,8 +128,10 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
                 fill_input(&self.records, record, index, port);
             }
         }
-        for (index, port) in self.outputs.iter().enumerate() {
-            fill_output(&self.records, record, index, port);
+        if MISTAKE != mistake::RANGES_LATE {
+            for (index, port) in self.outputs.iter().enumerate() {
+                fill_output(&self.records, record, index, port);
+            }
         }
     }
 
@@ -156,7 +159,7 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     #[inline]
     fn show(&mut self, done: bool) -> bool {
         let mut visible = self.publish();
-        if !self.owing.is_empty() {
+        if !self.owing.is_empty() && MISTAKE != mistake::CREDIT_PER_ACTOR {
             visible |= self.settle();
         }
         let Self {
@@ -190,7 +193,11 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         for port in self.used_outputs() {
             let moved = port.outlet.has_moved();
             visible |= moved;
-            port.outlet.publish();
+            if MISTAKE == mistake::BATCH_SHOWN_IN_PART {
+                port.outlet.publish_last();
+            } else {
+                port.outlet.publish();
+            }
             if moved && let Some(hinting) = &port.hinting {
                 hinting.push();
             }
@@ -199,7 +206,52 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         visible
     }
 
-    fn give_back_early(&self) {
+    /// What mistakes show before the commit.
+    #[inline]
+    fn show_early(&self, done: bool) {
+        match MISTAKE {
+            mistake::PUBLISH_BEFORE_COMMIT => _ = self.publish(),
+            mistake::TAIL_BEFORE_COMMIT => self.publish_tails(),
+            mistake::CREDIT_BEFORE_COMMIT => self.give_back_taken(),
+            mistake::CLOSE_BEFORE_COMMIT if done => self.close(),
+            _ => {}
+        }
+    }
+
+    /// What mistakes write into the record after the commit.
+    #[inline]
+    fn fill_late(&mut self, record: usize, bits: u64) {
+        match MISTAKE {
+            mistake::TWO_WORD_COMMIT => {
+                self.fill_inputs(record);
+                // Those that `fill_whole` would have written.
+                for (index, port) in self.inputs.iter().enumerate() {
+                    fill_input(&self.records, record, index, port);
+                }
+            }
+            mistake::RANGES_LATE => {
+                self.fill_outputs(record);
+                for (index, port) in self.outputs.iter().enumerate() {
+                    fill_output(&self.records, record, index, port);
+                }
+            }
+            mistake::CELL_BITS_LATE => {
+                let selects = self.records.cell_bits(record);
+                selects.store(bits, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+
+    fn publish_tails(&self) {
+        for port in self.used_outputs() {
+            if port.outlet.storage.is_contiguous() {
+                port.outlet.publish_staged();
+            }
+        }
+    }
+
+    pub(super) fn give_back_taken(&self) {
         for port in self.used_inputs() {
             port.inlet.commit();
             port.inlet.give_back();

@@ -132,10 +132,13 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         let visible = if commit {
             self.commit(verdict == Verdict::Done)
         } else {
+            if MISTAKE == mistake::CREDIT_OF_ABORTED {
+                self.give_back_taken();
+            }
             if found.touched {
                 self.abort();
             }
-            let visible = self.settle();
+            let visible = MISTAKE != mistake::CREDIT_AFTER_COMMITS && self.settle();
             self.shut();
             visible
         };
@@ -287,7 +290,9 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             port.outlet.rewind();
         }
         let dirty = self.gate.dirty.get();
-        if dirty != 0 {
+        if MISTAKE == mistake::CELLS_NOT_RESTORED {
+            self.gate.dirty.set(0);
+        } else if dirty != 0 {
             self.restore_cells(dirty);
         }
     }
