@@ -52,6 +52,25 @@ impl Place {
         read.map_err(|error| Failure::broken("reading a region", error))
     }
 
+    /// One word of the image, as it is now.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Broken`] if it can't be read.
+    pub(crate) fn word(&self, offset: usize) -> Result<u64, Failure> {
+        let mut bytes = [0; 8];
+        let read = self
+            .file()?
+            .read_exact_at(&mut bytes, (self.span().0 + offset) as u64);
+        read.map_err(|error| Failure::broken("reading a region", error))?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
+    /// Puts the bytes of all sections back.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Broken`] if they can't be written.
     pub(crate) fn restore(&self, image: &[u8]) -> Result<(), Failure> {
         let written = self.file()?.write_all_at(image, self.span().0 as u64);
         written.map_err(|error| Failure::broken("restoring a region", error))

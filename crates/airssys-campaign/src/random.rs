@@ -1,13 +1,14 @@
 //! SIGKILLs at random instants of three running partitions.
 //!
 //! Source, middle and sink run as processes of their own at full speed. One of them, two or all three, drawn by the seed, are
-//! killed at an instant drawn by the seed, reaped, and started again; after some thousands of kills all three run to their
+//! killed at an instant drawn by the seed, often right after a commit, reaped, and started again; after some thousands of kills all three run to their
 //! end, and another bus is next. What they keep in durable cells tells what was lost, repeated, torn or out of order. The seed
 //! brings the draws back, not what the machine's scheduler did meanwhile.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use airssys_ringbuf::Message;
+use airssys_ringbuf::region::SectionKind;
 use airssys_ringbuf::step::{mistake, read_cell};
 use nix::sys::signal::Signal;
 
@@ -77,6 +78,12 @@ const BURST: usize = 7;
 
 /// Longest lives, in microseconds, between two kills: in the fork, in the recovery, in the traffic.
 const LIVES_US: [u64; 3] = [60, 400, 2500];
+
+/// How long a partition may take to commit before it is killed without having done so.
+const COMMIT_WITHIN: Duration = Duration::from_micros(200);
+
+/// Spins between a commit and the kill: about two steps.
+const COMMIT_SPINS: u64 = 100;
 
 /// Turns without anything to do after which a process that should come to its end is stuck.
 const IDLE_TURNS_MAX: u64 = 20_000_000;
@@ -164,10 +171,13 @@ impl Trial {
         let mut goes_on = true;
         while goes_on && report.done() < end {
             let left = end - report.done();
+            let first = draw_role(draws, &report.kills, left);
             let longest = LIVES_US[draws.below(LIVES_US.len() as u64) as usize];
             // The instant itself is what is drawn: there is no event to wait for.
             std::thread::sleep(Duration::from_micros(draws.below(longest)));
-            let first = draw_role(draws, &report.kills, left);
+            if draws.below(4) > 0 {
+                self.await_commit(first, draws.below(COMMIT_SPINS))?;
+            }
             let count = draw_count(draws).min(left);
             let roles = (0..count).map(|next| (first + next) % ROLES.len());
             for role in roles.clone() {
@@ -186,6 +196,20 @@ impl Trial {
         }
         self.end(children)?;
         Ok(goes_on)
+    }
+
+    /// Waits until that partition commits, if it does so soon, and for a moment more: without this most kills would find it
+    /// waiting for the others.
+    fn await_commit(&self, role: usize, spins: u64) -> Result<(), Failure> {
+        let place = [&self.bus.source, &self.bus.middle, &self.bus.sink][role];
+        let control = place.offset(SectionKind::Actor, ROLES[role])?;
+        let before = place.word(control)?;
+        let began = Instant::now();
+        while place.word(control)? == before && began.elapsed() < COMMIT_WITHIN {}
+        for _ in 0..spins {
+            std::hint::spin_loop();
+        }
+        Ok(())
     }
 
     fn start(&mut self, role: usize, last: bool) -> Result<Child, Failure> {
