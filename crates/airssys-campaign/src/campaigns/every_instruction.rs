@@ -20,13 +20,13 @@ pub(super) const CAMPAIGN: Campaign = Campaign {
 };
 
 /// Instructions of all lives' recoveries and steps, about: what the real kills are drawn from.
-const POINTS: u64 = 100_000;
+const POINTS: u64 = 200_000;
 
 /// Instructions of attaching change no memory: so many fewer of them get a kill of their own.
 const ATTACH_FACTOR: usize = 300;
 
 /// Instructions that change memory: so many more of them do.
-const CHANGE_FACTOR: usize = 50;
+const CHANGE_FACTOR: usize = 100;
 
 /// Second lives that each life gets at least, and one more for so many kills.
 const SECOND_LIVES: u64 = 2;
