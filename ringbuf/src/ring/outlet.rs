@@ -230,6 +230,11 @@ impl<S: Storage> Outlet<S> {
         self.published.set(self.cursor.get());
     }
 
+    /// A mistake: what was reserved beyond the published part doesn't count.
+    pub(crate) fn forget_reserved(&self) {
+        self.reserved.set(self.published.get());
+    }
+
     /// A mistake: the last of the staged messages shows, and not those before.
     pub(crate) fn publish_last(&self) {
         let cursor = self.cursor.get();

@@ -60,6 +60,8 @@ pub const CREDIT_OF_ABORTED: u8 = 25;
 pub const CELLS_NOT_RESTORED: u8 = 26;
 /// A batch shows its last message, and not those before.
 pub const BATCH_SHOWN_IN_PART: u8 = 27;
+/// Recovery takes no slot for reserved that isn't published.
+pub const RESERVED_FORGOTTEN: u8 = 28;
 
 /// A mistake, for whoever plants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +83,7 @@ const fn new(number: u8, name: &'static str, breaks: &'static str) -> Mistake {
 }
 
 /// Every mistake.
-pub const ALL: [Mistake; 27] = [
+pub const ALL: [Mistake; 28] = [
     new(
         PUBLISH_BEFORE_COMMIT,
         "publish before commit",
@@ -216,5 +218,10 @@ pub const ALL: [Mistake; 27] = [
         BATCH_SHOWN_IN_PART,
         "sequence words skipped in a batch",
         "committed messages of a batch are lost",
+    ),
+    new(
+        RESERVED_FORGOTTEN,
+        "reserved lowered by recovery",
+        "an observer takes torn bytes for a message",
     ),
 ];
