@@ -72,8 +72,8 @@ pub use actor::{Actor, Refused, Step, TrySendError};
 pub use airssys_ringbuf::__private::message_rt as message;
 pub use airssys_ringbuf::clock::monotonic_ns;
 pub use airssys_ringbuf::step::{
-    Durable, LinkFault, ObserveError, Observer, Receiver, Receivers, Seen, SendError, Sender, Slot,
-    StepError,
+    CollectionError, Durable, DurableMap, DurableRing, DurableTable, DurableVec, LinkFault,
+    ObserveError, Observer, Receiver, Receivers, Seen, SendError, Sender, Slot, StepError,
 };
 pub use airssys_ringbuf::{Layout, Message, Schema};
 pub use bus::{BusError, Holder};
@@ -101,9 +101,10 @@ pub use airssys_ringbuf as ringbuf;
 /// Everything that an actor's author and a topology's author need.
 pub mod prelude {
     pub use crate::{
-        Actor, Durable, HostReceiver, HostSender, Launch, Layout, Leftover, LinkOptions,
-        LocalReceiver, LocalSender, Receiver, Receivers, Refused, Restart, Sender, Step, Topology,
-        TopologyError, Turned, Wait, durable, durable_with, fan_in, message,
+        Actor, CollectionError, Durable, DurableMap, DurableRing, DurableTable, DurableVec,
+        HostReceiver, HostSender, Launch, Layout, Leftover, LinkOptions, LocalReceiver,
+        LocalSender, Receiver, Receivers, Refused, Restart, Sender, Step, Topology, TopologyError,
+        Turned, Wait, durable, durable_with, fan_in, message,
     };
 }
 

@@ -17,11 +17,21 @@
 //! | command | order | the supervisor |
 //! | latency | buckets | the owner, which receives from it |
 //! | hints | count; numbers | the owner, which sends on the links that they name |
+//! | undo | step, count; entries | the owner |
+//! | vector, last, map, table | length; entries | the owner |
 //!
 //! A test pins every figure; a change of one is a new layout version.
 
+mod collections;
 mod shape;
 
+pub use collections::{
+    CHANGES, CHANGES_MAX, ENTRIES_MAX, last_section, map_section, table_section, undo_section,
+    vector_section,
+};
+pub(crate) use collections::{
+    collection_word, map_slots, slot_word, undo_entry_word, undo_word, value_words,
+};
 pub use shape::{Layout, RingShape};
 
 use crate::memory::LINE_PAIR;

@@ -20,6 +20,7 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::fs::File;
 use std::io;
+use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -247,6 +248,33 @@ impl Words {
         // SAFETY: `count` aligned words from `first` on were checked to lie in the span, which `_memory` keeps alive, and they
         // are only ever accessed as atomics.
         unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.count) }
+    }
+}
+
+/// A checked run of exactly `N` words: a constant index needs no check.
+#[derive(Clone, Debug)]
+pub(crate) struct WordArray<const N: usize>(Words);
+
+impl<const N: usize> WordArray<N> {
+    /// The words at byte `offset` of a writable span; panics as [`Words::new`] does.
+    pub(crate) fn new(memory: &Arc<Memory>, offset: usize) -> Result<Self, RangeError> {
+        Words::new(memory, offset, N).map(Self)
+    }
+
+    /// The words at byte `offset` of any span. Whoever maps it read-only stores nothing.
+    pub(crate) fn any(memory: &Arc<Memory>, offset: usize) -> Result<Self, RangeError> {
+        Words::any(memory, offset, N).map(Self)
+    }
+}
+
+impl<const N: usize> Deref for WordArray<N> {
+    type Target = [AtomicU64; N];
+
+    #[inline]
+    fn deref(&self) -> &[AtomicU64; N] {
+        // SAFETY: the run was made with `N` words, aligned and inside the span that it keeps; they are only ever accessed as
+        // atomics.
+        unsafe { self.0.first.cast::<[AtomicU64; N]>().as_ref() }
     }
 }
 

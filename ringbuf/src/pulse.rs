@@ -10,7 +10,7 @@
 //! kernel. A crash leaves the last values.
 
 use crate::layout::{command_word, pulse_word};
-use crate::memory::{PeerWords, RangeError, Words};
+use crate::memory::{PeerWords, RangeError, WordArray, Words};
 use crate::region::{Region, SectionEntry};
 use crate::word::Ordering;
 
@@ -100,7 +100,7 @@ pub struct Pages {
 
 /// The owner's hold on its pulse.
 #[derive(Clone, Debug)]
-pub struct Pulse(Words);
+pub struct Pulse(WordArray<{ pulse_word::COUNT }>);
 
 impl Pulse {
     /// The pulse section of `own`.
@@ -109,12 +109,12 @@ impl Pulse {
     ///
     /// [`RangeError`] if it is too small.
     pub fn new(own: &Region, section: &SectionEntry) -> Result<Self, RangeError> {
-        Words::new(own.memory(), section.offset, pulse_word::COUNT).map(Self)
+        WordArray::new(own.memory(), section.offset).map(Self)
     }
 
     #[inline]
     fn set(&self, word: usize, value: u64) {
-        self.0.at(word).store(value, Ordering::Relaxed);
+        self.0[word].store(value, Ordering::Relaxed);
     }
 
     /// Begins an incarnation. The incarnation's number comes last: with it the rest counts.
@@ -126,9 +126,7 @@ impl Pulse {
         self.set(pulse_word::FIRST_STEP_AT, 0);
         self.pages(Pages::default());
         self.set(pulse_word::STARTED_AT, crate::clock::monotonic_ns());
-        self.0
-            .at(pulse_word::INCARNATION)
-            .store(identity.incarnation, Ordering::Release);
+        self.0[pulse_word::INCARNATION].store(identity.incarnation, Ordering::Release);
     }
 
     /// Says where the incarnation is.
@@ -159,7 +157,7 @@ impl Pulse {
     /// The last beat of the incarnation before: beats go on from there.
     #[must_use]
     pub fn beats(&self) -> u64 {
-        self.0.at(pulse_word::BEAT).load(Ordering::Relaxed)
+        self.0[pulse_word::BEAT].load(Ordering::Relaxed)
     }
 }
 
@@ -245,7 +243,7 @@ pub struct Command(Words);
 
 /// A partition's view of the supervisor's order to it.
 #[derive(Clone, Debug)]
-pub struct CommandView(PeerWords);
+pub struct CommandView(WordArray<{ command_word::COUNT }>);
 
 impl Command {
     /// A command section of the supervisor's own region.
@@ -272,14 +270,14 @@ impl CommandView {
     ///
     /// [`RangeError`] if it is too small.
     pub fn new(supervisor: &Region, section: &SectionEntry) -> Result<Self, RangeError> {
-        PeerWords::new(supervisor.memory(), section.offset, command_word::COUNT).map(Self)
+        WordArray::any(supervisor.memory(), section.offset).map(Self)
     }
 
     /// The order in force.
     #[inline]
     #[must_use]
     pub fn order(&self) -> Order {
-        match self.0.load(command_word::ORDER, Ordering::Acquire) {
+        match self.0[command_word::ORDER].load(Ordering::Acquire) {
             0 => Order::Run,
             1 => Order::Drain,
             _ => Order::Stop,

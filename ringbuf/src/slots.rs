@@ -33,7 +33,7 @@ use std::sync::Arc;
 use bytemuck::Pod;
 
 use crate::layout::{Layout, RingShape, credit_word, ring_word};
-use crate::memory::{Bytes, Memory, RangeError, Words};
+use crate::memory::{Bytes, Memory, RangeError, WordArray};
 use crate::word::{AtomicU64, Ordering, Word};
 
 /// The memory of one ring, as the algorithm sees it.
@@ -106,8 +106,8 @@ pub(crate) struct MappedRing {
     shape: RingShape,
     mask: u64,
     prefetch: u64,
-    sender: Words,
-    receiver: Words,
+    sender: WordArray<{ ring_word::COUNT }>,
+    receiver: WordArray<{ credit_word::COUNT }>,
 }
 
 impl MappedRing {
@@ -128,8 +128,8 @@ impl MappedRing {
             shape,
             mask: shape.capacity - 1,
             prefetch: prefetch_distance(&shape),
-            sender: Words::any(slots_in, ring, ring_word::COUNT)?,
-            receiver: Words::any(credit_in, credit, credit_word::COUNT)?,
+            sender: WordArray::any(slots_in, ring)?,
+            receiver: WordArray::any(credit_in, credit)?,
         })
     }
 
@@ -187,24 +187,28 @@ impl MappedRing {
 
     /// The position at which the sending end gave the link up, and the word that was impossible.
     pub(crate) fn sender_fault(&self) -> Option<(u64, u64)> {
-        fault_of(&self.sender, ring_word::FAULT, ring_word::FOUND)
+        fault_of(&*self.sender, ring_word::FAULT, ring_word::FOUND)
     }
 
     /// The same of the receiving end.
     pub(crate) fn receiver_fault(&self) -> Option<(u64, u64)> {
-        fault_of(&self.receiver, credit_word::FAULT, credit_word::FOUND)
+        fault_of(&*self.receiver, credit_word::FAULT, credit_word::FOUND)
     }
 }
 
-fn note_fault(words: &Words, (fault_at, found_at): (usize, usize), (position, found): (u64, u64)) {
-    words.at(found_at).store(found, Ordering::Relaxed);
+fn note_fault(
+    words: &[AtomicU64],
+    (fault_at, found_at): (usize, usize),
+    (position, found): (u64, u64),
+) {
+    words[found_at].store(found, Ordering::Relaxed);
     // Release: what was found shows with the position (pairs with fault_of).
-    words.at(fault_at).store(position + 1, Ordering::Release);
+    words[fault_at].store(position + 1, Ordering::Release);
 }
 
-fn fault_of(words: &Words, fault: usize, found: usize) -> Option<(u64, u64)> {
-    let position = words.at(fault).load(Ordering::Acquire).checked_sub(1)?;
-    Some((position, words.at(found).load(Ordering::Relaxed)))
+fn fault_of(words: &[AtomicU64], fault: usize, found: usize) -> Option<(u64, u64)> {
+    let position = words[fault].load(Ordering::Acquire).checked_sub(1)?;
+    Some((position, words[found].load(Ordering::Relaxed)))
 }
 
 /// About a kibibyte ahead the producer's fetching of lines hides behind its writing. For larger slots the hardware's own
@@ -240,27 +244,27 @@ impl Storage for MappedRing {
 
     #[inline]
     fn tail(&self) -> &AtomicU64 {
-        self.sender.at(ring_word::TAIL)
+        &self.sender[ring_word::TAIL]
     }
 
     #[inline]
     fn reserved(&self) -> &AtomicU64 {
-        self.sender.at(ring_word::RESERVED)
+        &self.sender[ring_word::RESERVED]
     }
 
     #[inline]
     fn credit(&self) -> &AtomicU64 {
-        self.receiver.at(credit_word::CREDIT)
+        &self.receiver[credit_word::CREDIT]
     }
 
     #[inline]
     fn sender_close(&self) -> &AtomicU64 {
-        self.sender.at(ring_word::CLOSE)
+        &self.sender[ring_word::CLOSE]
     }
 
     #[inline]
     fn receiver_close(&self) -> &AtomicU64 {
-        self.receiver.at(credit_word::CLOSE)
+        &self.receiver[credit_word::CLOSE]
     }
 
     #[inline]
@@ -312,7 +316,7 @@ impl Storage for MappedRing {
     #[cold]
     fn note_sender_fault(&self, position: u64, found: u64) {
         note_fault(
-            &self.sender,
+            &*self.sender,
             (ring_word::FAULT, ring_word::FOUND),
             (position, found),
         );
@@ -321,7 +325,7 @@ impl Storage for MappedRing {
     #[cold]
     fn note_receiver_fault(&self, position: u64, found: u64) {
         note_fault(
-            &self.receiver,
+            &*self.receiver,
             (credit_word::FAULT, credit_word::FOUND),
             (position, found),
         );

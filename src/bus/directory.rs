@@ -9,6 +9,8 @@
 //!         supervisor.region
 //!         <link>.bell          a FIFO, once the link's host port has slept in an event loop
 //!         .supervisor.removed  supervisor.region, while the bus is being removed
+//!         *.migrated           what takes the place of a file, while the bus is being migrated
+//!         migration            says that it does
 //! ```
 //!
 //! Whoever holds `lock` may create and remove everything else in the directory. The last thing that goes is the lock
@@ -33,7 +35,7 @@ use super::error::{BusError, io_error};
 use super::leftover::Fate;
 use super::lock::{self, LOCK_FILE};
 use super::resume::REMOVED;
-use super::{described, leftover, owned};
+use super::{described, leftover, migrate, owned};
 use crate::topology::describe::describe;
 use crate::topology::model::{Plan, SUPERVISOR};
 
@@ -76,6 +78,7 @@ impl BusDirectory {
     ) -> Result<Self, BusError> {
         let root = root.map_or_else(owned::default_root, Path::to_owned);
         let mut taken = Self::lock(root, &plan.bus)?;
+        migrate::finish(&taken.path, &plan.bus)?;
         let entries = taken.entries().inspect_err(|_| {
             // The error is on its way already. What somebody else left keeps its directory.
             let _ = taken.retire();

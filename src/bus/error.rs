@@ -65,6 +65,14 @@ pub enum BusError {
         difference: String,
     },
 
+    /// An earlier run left the bus with other types, and what was registered to take it over doesn't.
+    #[error("bus `{bus}`: what an earlier run left in {} could not be migrated, and is as it was: {problem}; put that right, start the program that left it, or give it up with `.leftover(Leftover::Discard)`", dir.display())]
+    Migration {
+        bus: String,
+        dir: PathBuf,
+        problem: String,
+    },
+
     /// An earlier run left the bus, and a region of it is damaged, or of another boot or bus.
     #[error("bus `{bus}`: what an earlier run left in {} can't be resumed: {source}; put that file right, or give the bus up with `.leftover(Leftover::Discard)`", dir.display())]
     Unsound {

@@ -13,6 +13,7 @@ use rustix::fs::{lstat, major, minor};
 
 use super::directory::REGION_SUFFIX;
 use super::error::{BusError, Holder, io_error};
+use super::migrate;
 use super::resume::{Found, examine, identity};
 use crate::host::process::pid_namespace;
 use crate::topology::Leftover;
@@ -61,10 +62,18 @@ pub(super) fn settle(
         Leftover::Resume => {
             let boot_id = boot_id()
                 .map_err(|source| io_error(&plan.bus, "reading the boot id for", dir, source))?;
-            Ok(Some(match examine(dir, files, plan, boot_id)? {
-                Found::Whole => Fate::Resumed,
-                Found::CutShort => Fate::CutShort,
-            }))
+            let old = migrate::old_plan(dir, plan);
+            Ok(Some(
+                match examine(dir, files, old.as_ref().unwrap_or(plan), boot_id)? {
+                    Found::Whole => {
+                        if let Some(old) = &old {
+                            migrate::migrate(dir, old, plan, boot_id)?;
+                        }
+                        Fate::Resumed
+                    }
+                    Found::CutShort => Fate::CutShort,
+                },
+            ))
         }
     }
 }
@@ -83,9 +92,12 @@ pub(super) fn is_region(name: &OsStr) -> bool {
     name.as_bytes().ends_with(REGION_SUFFIX.as_bytes()) && !is_unfinished(name)
 }
 
-/// Whether a resumed bus has no use for the file: it was never finished, or is a bell of somebody who is gone.
+/// Whether a resumed bus has no use for the file: it was never finished, is a bell of somebody who is gone, or
+/// is of a migration that was cut short.
 pub(super) fn is_of_the_past(name: &OsStr) -> bool {
-    is_unfinished(name) || name.as_bytes().ends_with(BELL_SUFFIX.as_bytes())
+    is_unfinished(name)
+        || name.as_bytes().ends_with(BELL_SUFFIX.as_bytes())
+        || name.as_bytes().ends_with(migrate::SUFFIX.as_bytes())
 }
 
 fn await_death(bus: &str, path: &Path) -> Result<(), BusError> {

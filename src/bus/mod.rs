@@ -7,6 +7,7 @@
 //! | `lock` | the file whose lock is the bus's, and who holds it |
 //! | `leftover` | what an earlier run left: who holds it, and what becomes of it |
 //! | `resume` | whether it can be taken up again |
+//! | `migrate` | taking it up with other types |
 //! | `described` | the launched topology's text, for those who come to another one |
 
 pub(crate) mod described;
@@ -14,6 +15,7 @@ pub(crate) mod directory;
 mod error;
 pub(crate) mod leftover;
 mod lock;
+mod migrate;
 mod owned;
 mod resume;
 

@@ -115,6 +115,14 @@ impl<'a> PortOpener<'a> {
             .map_err(|source| failed(self.actor, source))
     }
 
+    /// Opens something else that the actor's region has.
+    pub(crate) fn attach<P>(
+        &mut self,
+        open: impl FnOnce(&mut Attach<'a>) -> Result<P, AttachError>,
+    ) -> Result<P, PortError> {
+        open(&mut self.attach).map_err(|source| failed(self.actor, source))
+    }
+
     pub(crate) fn local_sender<T: Send + 'static>(
         &mut self,
         link: usize,

@@ -1,7 +1,7 @@
 //! One actor's turns: run its step, end it, and decide when and with how much input it runs again.
 
 use airssys_ringbuf::pulse::Order;
-use airssys_ringbuf::step::{StepCore, StepError, Verdict};
+use airssys_ringbuf::step::{Outcome, StepCore, StepError, Verdict};
 
 use crate::actor::{Actor, Refused, Step};
 use crate::local::{LocalEnd, LocalRings};
@@ -36,6 +36,8 @@ pub(crate) struct Turn {
     pub(crate) busy: bool,
     /// Peers were shown something.
     pub(crate) visible: bool,
+    /// The actor has ended with it.
+    pub(crate) ended: bool,
 }
 
 /// An actor and its commit records.
@@ -116,8 +118,37 @@ impl Runner {
         if self.core.is_done() || drained || waits {
             return Ok(Turn::default());
         }
+        self.refused = None;
         self.core.begin(self.share.0);
         let stepped = self.actor.step();
+        let busy = match stepped {
+            Ok(Step::Busy) => true,
+            Ok(Step::Idle) => false,
+            other => return self.end_otherwise(other),
+        };
+        self.retries = false;
+        match self.core.keep() {
+            Some(outcome) => Ok(self.kept(busy, outcome)),
+            None => self.end(Verdict::Keep, busy),
+        }
+    }
+
+    /// What comes of a step like most.
+    #[inline]
+    fn kept(&mut self, busy: bool, outcome: Outcome) -> Turn {
+        if outcome.committed && self.share != Share::WHOLE {
+            self.share = self.share.doubled();
+        }
+        Turn {
+            busy: busy || outcome.committed,
+            visible: outcome.visible | self.shows_locals(),
+            ended: false,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end_otherwise(&mut self, stepped: Result<Step, Refused>) -> Result<Turn, StepError> {
         self.retries = stepped == Ok(Step::Retry);
         match stepped {
             Ok(Step::Busy) => self.end(Verdict::Keep, true),
@@ -126,6 +157,16 @@ impl Runner {
             Ok(Step::Done) => self.end(Verdict::Done, true),
             Err(Refused::Closed) => self.end_closed(),
         }
+    }
+
+    /// Whether a local link has something that its other end hasn't seen.
+    #[inline]
+    fn shows_locals(&self) -> bool {
+        let mut shown = false;
+        for end in &self.locals {
+            shown |= end.has_shown();
+        }
+        shown
     }
 
     /// One step that is rolled back whatever comes of it; whether peers were shown anything, which at most is credit.
@@ -140,21 +181,19 @@ impl Runner {
         Ok(outcome.visible)
     }
 
-    #[inline]
+    #[cold]
+    #[inline(never)]
     fn end(&mut self, verdict: Verdict, busy: bool) -> Result<Turn, StepError> {
         let outcome = self.core.finish(verdict)?;
-        let local = self
-            .locals
-            .iter()
-            .fold(false, |shown, end| end.has_shown() | shown);
+        let local = self.shows_locals();
         let mut turn = Turn {
             busy: busy || outcome.committed,
             visible: outcome.visible | local,
+            ended: self.core.is_done(),
         };
-        if self.core.is_done() {
+        if turn.ended {
             self.close_locals();
         }
-        self.refused = None;
         if outcome.committed {
             if self.share != Share::WHOLE {
                 self.share = self.share.doubled();
@@ -179,10 +218,10 @@ impl Runner {
         self.core.begin(0);
         let ended = self.core.finish(Verdict::Done)?;
         self.close_locals();
-        self.refused = None;
         Ok(Turn {
             busy: true,
             visible: aborted.visible || ended.visible,
+            ended: true,
         })
     }
 }

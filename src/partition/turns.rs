@@ -37,6 +37,8 @@ pub(crate) struct Turns {
     command: CommandView,
     order: Order,
     runners: Vec<Runner>,
+    /// Those that aren't done.
+    going_on: usize,
     stepped: bool,
 }
 
@@ -54,7 +56,7 @@ impl Turns {
         let supervisor = view.supervisor();
         let command = supervisor.section(SectionKind::Command, &own.name)?;
         let command = CommandView::new(supervisor, command)?;
-        let runners = actors(plan, life.partition)
+        let runners: Vec<_> = actors(plan, life.partition)
             .map(|id| Runner::new(plan, &view, locals, id))
             .collect::<Result<_, _>>()?;
         // An actor's factory may have shown its cells' first values, which nobody waits for; whatever its recovery showed
@@ -73,6 +75,7 @@ impl Turns {
             ),
             order: command.order(),
             command,
+            going_on: runners.iter().filter(|runner| !runner.is_done()).count(),
             runners,
             stepped: false,
         };
@@ -123,7 +126,7 @@ impl Turns {
             self.idle.reset();
             return Ok(Pass::Busy);
         }
-        if self.runners.iter().all(Runner::is_done) {
+        if self.going_on == 0 {
             return Ok(self.end(Ending::Done));
         }
         Ok(Pass::Idle)
@@ -147,6 +150,9 @@ impl Turns {
             })?;
             busy |= turn.busy;
             visible |= turn.visible;
+            if turn.ended {
+                self.going_on -= 1;
+            }
         }
         if !self.stepped {
             self.stepped = true;
@@ -159,6 +165,9 @@ impl Turns {
     }
 
     /// What the wait strategy does after a pass that found nothing.
+    ///
+    /// A spinning partition makes its whole pass again, and doesn't look at the shared words alone in a tighter loop: it would
+    /// fetch the line that it waits on so often that the sender loses it between the message and its publication.
     #[inline]
     fn rest(&mut self) {
         if self.idle.looks_again() {

@@ -3,6 +3,7 @@
 use std::array;
 use std::fmt::{self, Write as _};
 
+use super::durable;
 use super::layout::{receiving, region_plan, ring, supervisor_plan};
 use super::model::{Plan, SUPERVISOR};
 
@@ -34,6 +35,8 @@ pub(crate) struct MemoryBill {
     pub(crate) regions: Vec<(String, u64)>,
     /// Each link's share of the regions: name, capacity in messages, bytes.
     pub(crate) links: Vec<(String, u64, u64)>,
+    /// Each durable collection's share: its actor and name, entries, bytes.
+    pub(crate) collections: Vec<(String, u64, u64)>,
     /// All regions together, in bytes.
     pub(crate) total: u64,
 }
@@ -59,9 +62,24 @@ impl MemoryBill {
         Self {
             regions,
             links: links.collect(),
+            collections: collections(plan),
             total,
         }
     }
+}
+
+fn collections(plan: &Plan) -> Vec<(String, u64, u64)> {
+    let actors = plan
+        .partitions
+        .iter()
+        .flat_map(|partition| &partition.actors);
+    let collections =
+        actors.flat_map(|actor| actor.collections.iter().map(move |one| (actor, one)));
+    let bills = collections.map(|(actor, collection)| {
+        let section = durable::section(&actor.name, collection);
+        (section.name, collection.capacity, section.len as u64)
+    });
+    bills.collect()
 }
 
 impl fmt::Display for MemoryBill {
@@ -72,19 +90,26 @@ impl fmt::Display for MemoryBill {
         }
         regions.row(["total".to_owned(), Bytes(self.total).to_string()]);
         regions.fmt(f)?;
-        if self.links.is_empty() {
-            return Ok(());
+        for (titles, shares) in [
+            (["link", "messages"], &self.links),
+            (["collection", "entries"], &self.collections),
+        ] {
+            if shares.is_empty() {
+                continue;
+            }
+            let [what, items] = titles;
+            let mut table = Table::new(&[what, items, "memory (within the regions above)"]);
+            for (name, capacity, bytes) in shares {
+                table.row([
+                    name.clone(),
+                    capacity.to_string(),
+                    Bytes(*bytes).to_string(),
+                ]);
+            }
+            f.write_str("\n")?;
+            table.fmt(f)?;
         }
-        let mut links = Table::new(&["link", "messages", "memory (within the regions above)"]);
-        for (name, capacity, bytes) in &self.links {
-            links.row([
-                name.clone(),
-                capacity.to_string(),
-                Bytes(*bytes).to_string(),
-            ]);
-        }
-        f.write_str("\n")?;
-        links.fmt(f)
+        Ok(())
     }
 }
 

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use airssys_ringbuf::Message;
+use airssys_ringbuf::layout::CHANGES;
 
 use super::ends::{self, Declaration, Ends, LinkIn, LinkOut};
 use super::host::HostBuilder;
 use super::local_ends::{self, LocalIn, LocalOut};
+use super::migration::{self, Migration};
 use super::model::{
     ActorId, ActorPlan, Factories, Factory, Leftover, LinkId, PartitionPlan, Plan, Restart, Wait,
     Want,
@@ -55,6 +57,9 @@ pub struct TopologyBuilder {
     pub(super) links: Vec<LinkDraft>,
     pub(super) locals: Vec<LocalDraft>,
     pub(super) foreign: Vec<ForeignEnd>,
+    pub(super) migrations: Vec<Migration>,
+    /// Actors with more than one bound on their changes.
+    pub(super) bounded_twice: Vec<String>,
 }
 
 /// A link as declared, of which an end may still be loose.
@@ -108,6 +113,8 @@ impl TopologyBuilder {
             links: Vec::new(),
             locals: Vec::new(),
             foreign: Vec::new(),
+            migrations: Vec::new(),
+            bounded_twice: Vec::new(),
         }
     }
 
@@ -156,6 +163,49 @@ impl TopologyBuilder {
     /// A launch takes longer for it: what lies in small pages is copied once. Every life maps its regions faster then.
     pub fn huge_pages(&mut self, want: Want) -> &mut Self {
         self.huge_pages = want;
+        self
+    }
+
+    /// Takes over what a program has left in whose topology this cell, or each value of this collection, was an `Old`: where a
+    /// start is to resume a bus ([`Leftover::Resume`]) and that is all in which the two topologies differ, `convert` is called
+    /// for each value that is there. A cell that no step has set yet starts as the topology says.
+    ///
+    /// A start that is killed meanwhile leaves the old bus or the new one, whole, for the next start. It takes as much memory
+    /// again as the bus has, until it is done. One that fails, because `convert` panics or memory is short, leaves the old bus.
+    /// Several migrations from different types to the same may be registered; what is left is converted once. The bound of
+    /// [`durable::changes`](crate::durable::changes), capacities and links aren't migrated, nor is a map.
+    ///
+    /// ```
+    /// use airssys_rt::prelude::*;
+    /// # struct Book(Durable<Quote>);
+    /// # impl Actor for Book {
+    /// #     fn step(&mut self) -> Result<Step, Refused> { Ok(Step::Done) }
+    /// # }
+    ///
+    /// #[message]
+    /// struct Quote { bid: f64, ask: f64 }
+    ///
+    /// /// As the last release had it.
+    /// mod earlier {
+    ///     #[airssys_rt::message]
+    ///     pub struct Quote { pub price: f64 }
+    /// }
+    ///
+    /// let mut plan = Topology::builder("quotes");
+    /// plan.leftover(Leftover::Resume)
+    ///     .migrate("book", "quote", |old: &earlier::Quote| Quote { bid: old.price, ask: old.price });
+    /// plan.partition("book").actor("book", durable("quote"), Book);
+    /// plan.build()?;
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    pub fn migrate<Old: Message, New: Message>(
+        &mut self,
+        actor: impl Into<String>,
+        state: impl Into<String>,
+        convert: impl Fn(&Old) -> New + Send + Sync + 'static,
+    ) -> &mut Self {
+        let whose = (actor.into(), state.into());
+        self.migrations.push(Migration::of(whose, convert));
         self
     }
 
@@ -245,6 +295,7 @@ impl TopologyBuilder {
         validate::settings(&self, &bus)?;
         validate::partitions(&self)?;
         validate::host(&self)?;
+        migration::check(&self)?;
         let host = self.partitions.len();
         let links = validate::links(self.links, &self.name, host)?;
         let locals = validate::locals(self.locals, &links, &self.name)?;
@@ -263,6 +314,7 @@ impl TopologyBuilder {
             drain_timeout: self.drain_timeout,
             lock_memory: self.lock_memory,
             huge_pages: self.huge_pages,
+            migrations: self.migrations,
             digest: 0,
         };
         validate::warm_ups(&plan)?;
@@ -392,6 +444,9 @@ impl PartitionBuilder<'_> {
         for &link in &declaration.local_inputs {
             self.plan.locals[link].to = Some(actor);
         }
+        if let [_, _, ..] = declaration.changes[..] {
+            self.plan.bounded_twice.push(name.clone());
+        }
         let foreign = declaration.foreign.into_iter();
         self.plan
             .foreign
@@ -401,6 +456,8 @@ impl PartitionBuilder<'_> {
             inputs: declaration.inputs,
             outputs: declaration.outputs,
             cells: declaration.cells,
+            changes: declaration.changes.first().copied().unwrap_or(CHANGES),
+            collections: declaration.collections,
         });
         self.settings().factories.0.push(factory);
     }

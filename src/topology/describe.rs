@@ -28,7 +28,7 @@ const QUOTE_LEN_MAX: usize = 120;
 const SCHEMA_LINE: &str = " | ";
 
 /// The digest of the plan: equal for equal descriptions, in every build.
-pub(super) fn digest(plan: &Plan) -> u64 {
+pub(crate) fn digest(plan: &Plan) -> u64 {
     fnv1a64(describe(plan).as_bytes())
 }
 
@@ -105,9 +105,18 @@ fn describe_actor(text: &mut Text, plan: &Plan, partition: &str, actor: &ActorPl
     text.attribute("partition", partition);
     text.attribute("inputs", names(&actor.inputs));
     text.attribute("outputs", names(&actor.outputs));
+    if !actor.collections.is_empty() {
+        text.attribute("changes", actor.changes);
+    }
     for cell in &actor.cells {
         text.item("cell", &format!("{}/{}", actor.name, cell.name));
         text.attribute("schema", one_line(&cell.schema_text));
+    }
+    for collection in &actor.collections {
+        let kind = collection.kind.to_string();
+        text.item(&kind, &format!("{}/{}", actor.name, collection.name));
+        text.attribute("capacity", collection.capacity);
+        text.attribute("schema", one_line(&collection.schema_text));
     }
 }
 

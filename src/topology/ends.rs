@@ -10,12 +10,12 @@ use std::sync::Arc;
 use airssys_ringbuf::Message;
 use airssys_ringbuf::step::{Durable, Receiver, Sender};
 
-use super::model::{CellPlan, LinkId};
+use super::model::{CellPlan, CollectionPlan, LinkId};
 use crate::partition::ports::{PortError, PortOpener};
 
 /// What can be handed to [`PartitionBuilder::actor`](super::PartitionBuilder::actor) as an actor's ends.
 ///
-/// Implemented for [`LinkOut`], [`LinkIn`], [`FanIn`](super::FanIn), [`CellSpec`], [`LocalOut`](super::LocalOut), [`LocalIn`](super::LocalIn), `()`, and for `Vec`s, arrays and tuples (up to eight) of
+/// Implemented for [`LinkOut`], [`LinkIn`], [`FanIn`](super::FanIn), [`CellSpec`], [`CollectionSpec`](super::durable::CollectionSpec), [`ChangesSpec`](super::durable::ChangesSpec), [`LocalOut`](super::LocalOut), [`LocalIn`](super::LocalIn), `()`, and for `Vec`s, arrays and tuples (up to eight) of
 /// these, in any nesting. The factory gets the ports in the same shape. Not meant to be implemented elsewhere.
 pub trait Ends: Send + Sync + 'static {
     /// What the factory gets: the opened ports.
@@ -42,6 +42,9 @@ pub struct Declaration {
     pub(crate) inputs: Vec<LinkId>,
     pub(crate) outputs: Vec<LinkId>,
     pub(crate) cells: Vec<CellPlan>,
+    pub(crate) collections: Vec<CollectionPlan>,
+    /// Each bound that was declared.
+    pub(crate) changes: Vec<u64>,
     /// Places of local links.
     pub(crate) local_inputs: Vec<usize>,
     pub(crate) local_outputs: Vec<usize>,
@@ -56,6 +59,8 @@ impl Declaration {
             inputs: Vec::new(),
             outputs: Vec::new(),
             cells: Vec::new(),
+            collections: Vec::new(),
+            changes: Vec::new(),
             local_inputs: Vec::new(),
             local_outputs: Vec::new(),
             foreign: Vec::new(),
@@ -169,7 +174,8 @@ pub struct CellSpec<S> {
     place: usize,
 }
 
-/// A durable cell that starts zeroed. It survives every restart; a plain field does not.
+/// A durable cell that starts zeroed. It survives every restart; a plain field does not. For more than 4 KiB, see the
+/// [module](mod@crate::durable) of this name.
 ///
 /// The name is unique within its actor: `[a-z0-9][a-z0-9_-]{0,62}`.
 pub fn durable<S: Message>(name: impl Into<String>) -> CellSpec<S> {

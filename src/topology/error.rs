@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::limits::{
-    ACTOR_LINKS_MAX, CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, HOST_PORTS_MAX, MESSAGE_ALIGN_MAX,
-    MESSAGE_SIZE_MAX, PARTITIONS_MAX,
+    ACTOR_LINKS_MAX, CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, CHANGES_MAX, ENTRIES_MAX,
+    HOST_PORTS_MAX, MESSAGE_ALIGN_MAX, MESSAGE_SIZE_MAX, PARTITIONS_MAX,
 };
 use super::model::{HOST, SUPERVISOR};
 
@@ -123,7 +123,7 @@ pub enum TopologyError {
     #[error("topology `{topology}`, link `{link}`: declared twice; rename one")]
     DuplicateLink { topology: String, link: String },
 
-    /// Two durable cells of an actor have one name.
+    /// Two durable cells or collections of an actor have one name.
     #[error(
         "topology `{topology}`, actor `{actor}`, durable cell `{cell}`: declared twice; rename one"
     )]
@@ -243,6 +243,60 @@ pub enum TopologyError {
         topology: String,
         actor: String,
         found: usize,
+    },
+
+    /// A durable collection has no room for a single entry.
+    #[error(
+        "topology `{topology}`, actor `{actor}`, durable {kind} `{collection}`: capacity 0 holds no entry; use 1 to {ENTRIES_MAX}"
+    )]
+    CollectionEmpty {
+        topology: String,
+        actor: String,
+        /// "vector", "last", "map" or "table".
+        kind: String,
+        collection: String,
+    },
+
+    /// A durable collection's capacity is above the largest one.
+    #[error(
+        "topology `{topology}`, actor `{actor}`, durable {kind} `{collection}`: capacity {capacity} is above the maximum; use at most {ENTRIES_MAX}"
+    )]
+    CollectionTooLarge {
+        topology: String,
+        actor: String,
+        /// "vector", "last", "map" or "table".
+        kind: String,
+        collection: String,
+        capacity: u64,
+    },
+
+    /// The bound on a step's changes is out of range.
+    #[error(
+        "topology `{topology}`, actor `{actor}`: {found} changed words a step are out of range; use `durable::changes` with 1 to {CHANGES_MAX}"
+    )]
+    ChangesOutOfRange {
+        topology: String,
+        actor: String,
+        found: u64,
+    },
+
+    /// The bound on a step's changes is declared twice.
+    #[error(
+        "topology `{topology}`, actor `{actor}`: it has more than one `durable::changes`; an actor's collections share one bound, keep one"
+    )]
+    ChangesTwice { topology: String, actor: String },
+
+    /// A migration leads nowhere.
+    #[error(
+        "topology `{topology}`, migration of `{actor}/{state}`: {problem}; name a cell or a collection of the topology and the \
+         type that it has now"
+    )]
+    Migration {
+        topology: String,
+        actor: String,
+        /// The cell or the collection.
+        state: String,
+        problem: String,
     },
 
     /// An actor has too many links in one direction.

@@ -88,6 +88,8 @@ impl<'a> HostBuilder<'a> {
             inputs: declaration.inputs,
             outputs: declaration.outputs,
             cells: Vec::new(),
+            collections: Vec::new(),
+            changes: 0,
         });
         self
     }

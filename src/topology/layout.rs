@@ -7,10 +7,11 @@
 use airssys_ringbuf::layout::{
     RingShape, SCANNED_LINKS_MAX, actor_section, cell_section, command_section, credit_section,
     doorbells_section, hints_section, latency_section, port_pulse_section, pulse_section,
-    ring_section,
+    ring_section, undo_section,
 };
 use airssys_ringbuf::region::{RegionPlan, Section};
 
+use super::durable;
 use super::model::{ActorPlan, LinkPlan, Plan, SUPERVISOR};
 
 /// Every region of a bus with its owner's name, in the order of their creation.
@@ -94,6 +95,12 @@ fn add_actors(region: &mut RegionPlan, actors: &[ActorPlan]) {
         for cell in &actor.cells {
             let name = cell_section_name(&actor.name, &cell.name);
             region.add(cell_section(&name, &cell.schema_text, cell.size));
+        }
+        if !actor.collections.is_empty() {
+            region.add(undo_section(&actor.name, actor.changes));
+        }
+        for collection in &actor.collections {
+            region.add(durable::section(&actor.name, collection));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The bounds that `build` checks, and the rule for names.
 
 pub(crate) use airssys_ringbuf::layout::{
-    CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, MESSAGE_ALIGN_MAX, MESSAGE_SIZE_MAX,
+    CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, CHANGES_MAX, ENTRIES_MAX, MESSAGE_ALIGN_MAX,
+    MESSAGE_SIZE_MAX,
 };
 
 /// Incoming or outgoing links of one actor. A step costs what it uses of them; an incarnation's first two commits, and an

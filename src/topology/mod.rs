@@ -5,6 +5,8 @@
 //! | `builder` | declaring: partitions, actors, links |
 //! | `host` | declaring host ports |
 //! | `ends`, `local_ends` | what an actor is declared with, by value |
+//! | `durable` | durable collections, likewise |
+//! | `migration` | declaring how a bus with other types is taken over |
 //! | `validate`, `limits`, `error` | what `build` refuses |
 //! | `model` | the plan that everybody else reads |
 //! | `describe` | canonical text, digest, differences |
@@ -14,6 +16,7 @@
 pub(crate) mod bill;
 mod builder;
 pub(crate) mod describe;
+pub mod durable;
 mod ends;
 mod error;
 mod fan_in;
@@ -22,6 +25,7 @@ pub(crate) mod layout;
 pub(crate) mod limits;
 mod links;
 mod local_ends;
+pub(crate) mod migration;
 pub(crate) mod model;
 mod options;
 pub(crate) mod validate;

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_ringbuf::Layout;
+use airssys_ringbuf::region::SectionKind;
 
+use super::migration::Migration;
 use crate::actor::Actor;
 use crate::local::MakeLocal;
 use crate::partition::ports::{PortError, PortOpener};
@@ -46,7 +48,7 @@ pub(crate) type Factory =
     Arc<dyn Fn(&mut PortOpener<'_>) -> Result<Box<dyn Actor>, PortError> + Send + Sync>;
 
 /// The whole plan.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) name: String,
     pub(crate) bus: String,
@@ -64,6 +66,8 @@ pub(crate) struct Plan {
     pub(crate) drain_timeout: Duration,
     pub(crate) lock_memory: Want,
     pub(crate) huge_pages: Want,
+    /// How what an earlier program left is taken over.
+    pub(crate) migrations: Vec<Migration>,
     /// FNV-1a of [`super::describe::describe`]'s text.
     pub(crate) digest: u64,
 }
@@ -117,7 +121,7 @@ impl Plan {
 }
 
 /// What is pinned, killed and restarted as one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PartitionPlan {
     pub(crate) name: String,
     pub(crate) core: Option<usize>,
@@ -137,7 +141,7 @@ pub(crate) struct PartitionPlan {
 }
 
 /// One for each actor of a partition.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Factories(pub(crate) Vec<Factory>);
 
 impl fmt::Debug for Factories {
@@ -147,16 +151,19 @@ impl fmt::Debug for Factories {
 }
 
 /// One actor: its ports and cells in the order of its declaration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ActorPlan {
     pub(crate) name: String,
     pub(crate) inputs: Vec<LinkId>,
     pub(crate) outputs: Vec<LinkId>,
     pub(crate) cells: Vec<CellPlan>,
+    pub(crate) collections: Vec<CollectionPlan>,
+    /// Words that a step may change in the collections; of an actor without any, nothing.
+    pub(crate) changes: u64,
 }
 
 /// One link with both of its ends.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LinkPlan {
     pub(crate) name: String,
     pub(crate) schema_text: String,
@@ -172,7 +179,7 @@ pub(crate) struct LinkPlan {
 }
 
 /// One local link with both of its ends: it lies in this process's heap, in no region.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LocalPlan {
     pub(crate) name: String,
     pub(crate) capacity: usize,
@@ -188,6 +195,49 @@ pub(crate) struct CellPlan {
     pub(crate) schema_text: String,
     pub(crate) size: usize,
     pub(crate) align: usize,
+}
+
+/// One durable collection of an actor.
+#[derive(Clone, Debug)]
+pub(crate) struct CollectionPlan {
+    pub(crate) name: String,
+    pub(crate) kind: CollectionKind,
+    pub(crate) schema_text: String,
+    /// Bytes of a key, of those that have keys, and of a value.
+    pub(crate) sizes: (usize, usize),
+    pub(crate) capacity: u64,
+}
+
+/// What a collection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CollectionKind {
+    Vector,
+    Last,
+    Map,
+    Table,
+}
+
+impl CollectionKind {
+    /// What its section is.
+    pub(crate) fn section_kind(self) -> SectionKind {
+        match self {
+            Self::Vector => SectionKind::Vector,
+            Self::Last => SectionKind::Last,
+            Self::Map => SectionKind::Map,
+            Self::Table => SectionKind::Table,
+        }
+    }
+}
+
+impl fmt::Display for CollectionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Vector => "vector",
+            Self::Last => "last",
+            Self::Map => "map",
+            Self::Table => "table",
+        })
+    }
 }
 
 /// How much is asked of a machine that may not have it.

@@ -6,12 +6,13 @@ use super::TopologyError;
 use super::builder::{HOST_DRAFT, LinkDraft, LocalDraft, TopologyBuilder};
 use super::layout::region_plan;
 use super::limits::{
-    ACTOR_LINKS_MAX, CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, HOST_PORTS_MAX, MESSAGE_ALIGN_MAX,
-    PARTITIONS_MAX, is_valid_name,
+    ACTOR_LINKS_MAX, CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, CHANGES_MAX, ENTRIES_MAX,
+    HOST_PORTS_MAX, MESSAGE_ALIGN_MAX, PARTITIONS_MAX, is_valid_name,
 };
 use super::links::check_link;
 use super::model::{
-    ActorId, ActorPlan, CellPlan, HOST, LinkPlan, LocalPlan, PartitionPlan, Plan, SUPERVISOR,
+    ActorId, ActorPlan, CellPlan, CollectionPlan, HOST, LinkPlan, LocalPlan, PartitionPlan, Plan,
+    SUPERVISOR,
 };
 use crate::mode::Launch;
 
@@ -183,7 +184,70 @@ fn check_actor(
         }
         check_cell(cell, &actor.name, &draft.name)?;
     }
+    check_changes(draft, actor)?;
+    for collection in &actor.collections {
+        if !seen.insert(collection.name.as_str()) {
+            return Err(TopologyError::DuplicateCell {
+                topology: topology(),
+                actor: actor.name.clone(),
+                cell: collection.name.clone(),
+            });
+        }
+        check_collection(collection, &actor.name, &draft.name)?;
+    }
     Ok(())
+}
+
+fn check_changes(draft: &TopologyBuilder, actor: &ActorPlan) -> Result<(), TopologyError> {
+    let topology = draft.name.clone();
+    if draft.bounded_twice.contains(&actor.name) {
+        return Err(TopologyError::ChangesTwice {
+            topology,
+            actor: actor.name.clone(),
+        });
+    }
+    if !(1..=CHANGES_MAX).contains(&actor.changes) {
+        return Err(TopologyError::ChangesOutOfRange {
+            topology,
+            actor: actor.name.clone(),
+            found: actor.changes,
+        });
+    }
+    Ok(())
+}
+
+/// That an entry isn't too large, nor empty, is settled when the actor's ends are compiled.
+fn check_collection(
+    plan: &CollectionPlan,
+    actor: &str,
+    topology: &str,
+) -> Result<(), TopologyError> {
+    let topology = topology.to_owned();
+    let actor = actor.to_owned();
+    let (kind, collection) = (plan.kind.to_string(), plan.name.clone());
+    if !is_valid_name(&collection) {
+        return Err(TopologyError::CellName {
+            topology,
+            actor,
+            cell: collection,
+        });
+    }
+    match plan.capacity {
+        0 => Err(TopologyError::CollectionEmpty {
+            topology,
+            actor,
+            kind,
+            collection,
+        }),
+        1..=ENTRIES_MAX => Ok(()),
+        capacity => Err(TopologyError::CollectionTooLarge {
+            topology,
+            actor,
+            kind,
+            collection,
+            capacity,
+        }),
+    }
 }
 
 fn check_cell(plan: &CellPlan, actor: &str, topology: &str) -> Result<(), TopologyError> {

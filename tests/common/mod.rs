@@ -4,6 +4,7 @@
 
 pub(crate) mod fan_in;
 pub(crate) mod host;
+pub(crate) mod keeper;
 pub(crate) mod raid;
 
 use std::path::PathBuf;

@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod collections;
 mod joined;
 mod lives;
 mod schedule;

@@ -1,8 +1,8 @@
 //! The list of cases.
 
 use crate::{
-    endings, failures, family, host, kills, memory, namespaces, places, resume, signals, trace,
-    untrusted,
+    collections, endings, failures, family, host, kills, memory, namespaces, places, resume,
+    signals, trace, untrusted,
 };
 
 /// One test, run by a process of its own.
@@ -33,6 +33,10 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "kills_of_either_side_of_many_links_lose_nothing",
         kills::of_many_links,
+    ),
+    case(
+        "kills_leave_no_half_change_in_a_durable_collection",
+        collections::survive_kills,
     ),
     case(
         "kills_while_everything_drains_lose_nothing",

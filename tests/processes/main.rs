@@ -13,6 +13,7 @@ mod common;
 
 mod cases;
 mod child;
+mod collections;
 mod endings;
 mod failures;
 mod family;

@@ -35,6 +35,7 @@ pub(crate) const ENTERED: &[Build] = &[
     between_hosts,
     gathered,
     crate::memory::large,
+    crate::collections::kept,
     crate::untrusted::sequenced,
     crate::untrusted::contiguous,
     crate::untrusted::trusted,
@@ -45,7 +46,7 @@ pub(crate) const FINITE: u64 = 20_000;
 pub(crate) const GATHERED: u64 = 1_000_000;
 
 /// A restart that follows at once however often.
-fn builder(tag: &str) -> TopologyBuilder {
+pub(crate) fn builder(tag: &str) -> TopologyBuilder {
     let mut plan = Topology::builder(tag);
     plan.bus(bus_name(tag))
         .intensity(100_000, Duration::from_secs(3_600))

@@ -13,6 +13,7 @@ mod host_ends;
 mod hosted;
 mod local;
 mod memory;
+mod migrate;
 mod monitor;
 mod observe;
 mod panics;

@@ -5,6 +5,7 @@
 use airssys_rt::Refused;
 use airssys_rt::prelude::*;
 
+mod collections;
 mod embedding;
 mod refused;
 mod value;

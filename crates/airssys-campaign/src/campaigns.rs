@@ -1,5 +1,6 @@
 //! The register of campaigns: one file each, one entry each.
 
+mod collections;
 mod every_instruction;
 mod hostile_peer;
 mod mutants;
@@ -27,8 +28,9 @@ pub struct Campaign {
 }
 
 /// Every campaign.
-pub const ALL: [Campaign; 6] = [
+pub const ALL: [Campaign; 7] = [
     every_instruction::CAMPAIGN,
+    collections::CAMPAIGN,
     mutants::CAMPAIGN,
     random_kills::CAMPAIGN,
     open_bytes::CAMPAIGN,

@@ -14,6 +14,7 @@
 mod actors;
 mod bus;
 mod campaigns;
+mod collections;
 mod failure;
 mod hostile;
 mod instructions;

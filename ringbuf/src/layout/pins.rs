@@ -279,3 +279,59 @@ fn hints() {
         );
     }
 }
+
+#[test]
+fn undo() {
+    use undo_entry_word::{COUNT, OLD, PLACE};
+    assert_eq!(
+        [undo_word::STEP, undo_word::COUNT, undo_word::ENTRIES],
+        [0, 1, 16]
+    );
+    assert_eq!([PLACE, OLD, COUNT], [0, 1, 2]);
+    assert_eq!([CHANGES, CHANGES_MAX], [4096, 1 << 28]);
+    for (changes, len) in [(1, 256), (8, 256), (9, 384), (CHANGES, 65_664)] {
+        let section = undo_section("book", changes);
+        assert_eq!((section.kind, section.len), (SectionKind::Undo, len));
+        assert_eq!((section.count, section.stride), (changes, 16));
+    }
+}
+
+#[test]
+fn collections() {
+    assert_eq!([collection_word::LEN, collection_word::ENTRIES], [0, 16]);
+    assert_eq!([slot_word::MARK, slot_word::KEY], [0, 1]);
+    assert_eq!(ENTRIES_MAX, 1 << 32);
+    let figures = |section: Section| {
+        assert_eq!(section.align, 128);
+        (section.kind, section.count, section.stride, section.len)
+    };
+    assert_eq!(
+        figures(vector_section("book/trades", "", 20, 100)),
+        (SectionKind::Vector, 100, 24, 128 + 2432)
+    );
+    assert_eq!(
+        figures(last_section("book/last", "", 8, 16)),
+        (SectionKind::Last, 16, 8, 256)
+    );
+    assert_eq!(
+        figures(table_section("book/rows", "", 1, 17)),
+        (SectionKind::Table, 17, 8, 128 + 256)
+    );
+    assert_eq!(
+        figures(map_section("book/orders", "", (8, 12), 100)),
+        (SectionKind::Map, 256, 32, 128 + 8192)
+    );
+    for (capacity, slots) in [
+        (1, 2),
+        (2, 4),
+        (4, 8),
+        (5, 8),
+        (6, 16),
+        (85, 128),
+        (86, 256),
+    ] {
+        assert_eq!(map_slots(capacity), slots, "{capacity}");
+    }
+    let longest = vector_section("", "", CELL_SIZE_MAX, ENTRIES_MAX);
+    assert_eq!(longest.len, (1 << 44) + 128);
+}

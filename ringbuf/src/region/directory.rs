@@ -44,10 +44,20 @@ pub enum SectionKind {
     Latency = 8,
     /// Numbers of links that have something, towards one partition.
     Hints = 9,
+    /// The undo log of an actor's durable collections.
+    Undo = 10,
+    /// A durable bounded vector.
+    Vector = 11,
+    /// A durable ring of the last so many values.
+    Last = 12,
+    /// A durable map of fixed capacity.
+    Map = 13,
+    /// A durable table of rows.
+    Table = 14,
 }
 
 impl SectionKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 14] = [
         Self::Pulse,
         Self::Doorbells,
         Self::Actor,
@@ -57,7 +67,18 @@ impl SectionKind {
         Self::Command,
         Self::Latency,
         Self::Hints,
+        Self::Undo,
+        Self::Vector,
+        Self::Last,
+        Self::Map,
+        Self::Table,
     ];
+
+    /// Whether it is a durable collection: written in place, through its actor's undo log.
+    #[must_use]
+    pub fn is_collection(self) -> bool {
+        matches!(self, Self::Vector | Self::Last | Self::Map | Self::Table)
+    }
 
     /// The kind with that number, if there is one.
     #[must_use]
@@ -78,6 +99,11 @@ impl fmt::Display for SectionKind {
             Self::Command => "command",
             Self::Latency => "latency",
             Self::Hints => "hints",
+            Self::Undo => "undo",
+            Self::Vector => "vector",
+            Self::Last => "last",
+            Self::Map => "map",
+            Self::Table => "table",
         })
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! - `given <= committed <= cursor`, always. What lies at or above `given` the producer doesn't overwrite: a step that is
 //!   redone finds its input where it was.
-//! - While the gate is shut (outside of a step) `limit == cursor`.
+//! - While the gate is shut (outside of a step) the limit is 0, so that the fast path needs no look at it.
 //! - `tail` (of a contiguous ring) is what the tail word last said; the word is read only when the cursor meets it.
 //! - An end that isn't trusting gives the link up when it meets an impossible word: what lies before counts, from `cut` on nothing
 //!   is received, for good.
@@ -45,7 +45,8 @@ pub(crate) struct Inlet<S> {
     limit: Cell<u64>,
     tail: Cell<u64>,
     shut: Cell<bool>,
-    limited: Cell<bool>,
+    /// Committed messages that are given back while more come.
+    chunk: u64,
     trusts: bool,
     fault: Cell<Option<u64>>,
     cut: Cell<u64>,
@@ -55,14 +56,14 @@ impl<S: Storage> Inlet<S> {
     /// An end that has consumed everything below `position`, with the gate shut.
     pub(crate) fn new(storage: S, position: u64, given: u64) -> Self {
         Self {
+            chunk: (storage.capacity() / 8).max(1),
             storage,
             cursor: Cell::new(position),
             committed: Cell::new(position),
             given: Cell::new(given),
-            limit: Cell::new(position),
+            limit: Cell::new(0),
             tail: Cell::new(position),
             shut: Cell::new(true),
-            limited: Cell::new(false),
             trusts: true,
             fault: Cell::new(None),
             cut: Cell::new(u64::MAX),
@@ -86,27 +87,27 @@ impl<S: Storage> Inlet<S> {
     #[inline]
     pub(crate) fn open(&self, most: u64) {
         self.shut.set(false);
-        self.limited.set(false);
         self.rewind();
-        let most = self.committed.get().saturating_add(most);
-        self.limit.set(most.min(self.cut.get()).min(self.lap_end()));
+        let limit = self.committed.get().saturating_add(most);
+        self.limit.set(limit.min(self.end()));
     }
 
-    /// Where a step ends that receives all that a sender can have sent meanwhile. One that doesn't wait for credit could
-    /// keep an untrusting end busy for ever.
+    /// Where a step ends whatever it may take: where the link was given up, and, so that a sender that doesn't wait for credit
+    /// can't keep it busy for ever, after all that one can have sent that does.
     #[inline]
-    fn lap_end(&self) -> u64 {
+    fn end(&self) -> u64 {
         if self.trusts {
             return u64::MAX;
         }
-        self.given.get().saturating_add(self.storage.capacity())
+        let lap = self.given.get().saturating_add(self.storage.capacity());
+        lap.min(self.cut.get())
     }
 
     /// Refuses receives until the next `open`.
     #[inline]
     pub(crate) fn shut(&self) {
         self.shut.set(true);
-        self.limit.set(self.cursor.get());
+        self.limit.set(0);
     }
 
     /// Looks at the cursor's slot.
@@ -174,10 +175,9 @@ impl<S: Storage> Inlet<S> {
         if self.shut.get() {
             return Peek::Shut;
         }
-        if self.cursor.get() >= self.cut.get().min(self.lap_end()) {
+        if self.cursor.get() >= self.end() {
             return Peek::Empty;
         }
-        self.limited.set(true);
         Peek::Limited
     }
 
@@ -227,7 +227,7 @@ impl<S: Storage> Inlet<S> {
     pub(crate) fn settle(&self, moved: bool) -> bool {
         let behind = self.committed.get() - self.given.get();
         let due = if moved {
-            behind >= (self.storage.capacity() / 8).max(1)
+            behind >= self.chunk
         } else {
             behind > 0
         };
@@ -264,10 +264,9 @@ impl<S: Storage> Inlet<S> {
         close == cursor + 1 || cursor >= self.cut.get()
     }
 
-    /// Whether a look at the cursor's slot would find a message, or a word that can't be.
+    /// Whether a look at the slot of `at`, which no sender has overwritten, would find a message, or a word that can't be.
     #[inline]
-    pub(crate) fn is_ready(&self) -> bool {
-        let at = self.cursor.get();
+    pub(crate) fn is_ready_at(&self, at: u64) -> bool {
         if at >= self.cut.get() {
             return false;
         }
@@ -298,11 +297,6 @@ impl<S: Storage> Inlet<S> {
             sequence.wrapping_sub(position + 1).cast_signed() < 0
         };
         (from..end).find(missing).unwrap_or(end.max(from))
-    }
-
-    /// Whether this step met its limit of messages.
-    pub(crate) fn was_limited(&self) -> bool {
-        self.limited.get()
     }
 
     #[inline]

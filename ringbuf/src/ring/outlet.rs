@@ -13,7 +13,7 @@
 //! - The consumer's credit is read only when the cursor meets what its cache allows.
 //! - The cursor may lie beyond the limit: a slot that outlived its step was staged after the gate was shut. Nothing is claimed
 //!   there.
-//! - While the gate is shut (outside of a step) `limit == cursor`, so that the fast path needs no look at it.
+//! - While the gate is shut (outside of a step) the limit is 0, so that the fast path needs no look at it.
 //!
 //! - An end that isn't trusting gives the link up when it meets an impossible credit, for good: every claim is `Closed`.
 //!
@@ -69,7 +69,7 @@ impl<S: Storage> Outlet<S> {
             storage,
             cursor: Cell::new(position),
             published: Cell::new(position),
-            limit: Cell::new(position),
+            limit: Cell::new(0),
             reserved: Cell::new(reserved),
             credit: Cell::new(credit),
             refused_at: Cell::new(None),
@@ -113,7 +113,7 @@ impl<S: Storage> Outlet<S> {
     #[inline]
     pub(crate) fn shut(&self) {
         self.shut.set(true);
-        self.limit.set(self.cursor.get());
+        self.limit.set(0);
     }
 
     /// Whether it refuses claims until the next `open`.

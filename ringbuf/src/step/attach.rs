@@ -16,6 +16,7 @@ use crate::ring::inlet::Inlet;
 use crate::ring::outlet::Outlet;
 use crate::slots::MappedRing;
 use crate::step::cell::{AnyCell, CellState, Durable};
+use crate::step::collections::UndoLog;
 use crate::step::core::{CellPort, StepCore};
 use crate::step::delta::Delta;
 use crate::step::fan_in::{Hinted, Receivers};
@@ -37,10 +38,10 @@ use crate::word::Ordering;
 /// exist at a time: the next is attached after the last was reaped or joined.
 #[derive(Debug)]
 pub struct Attach<'a, const MISTAKE: u8 = { mistake::NONE }> {
-    own: &'a Region,
-    actor: String,
+    pub(super) own: &'a Region,
+    pub(super) actor: String,
     trusts: bool,
-    core: StepCore<MISTAKE>,
+    pub(super) core: StepCore<MISTAKE>,
     /// By the owner of the receiving region: the hints to it, and the numbers of the links.
     hinted: HashMap<String, Option<(Rc<Hints>, Numbers)>>,
 }
@@ -80,6 +81,10 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             control.active = 1 - control.active;
         }
         let done = records.done(control.active).load(Ordering::Relaxed) != 0;
+        let gate = Rc::new(Gate::new(inputs, outputs));
+        // Before anything is undone: nobody else of this process may be at it.
+        let claims = vec![claim(own, SectionKind::Actor, actor)?];
+        let undo = UndoLog::open(own, actor, &gate, control.steps)?;
         Ok(Self {
             own,
             actor: actor.to_owned(),
@@ -89,16 +94,18 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 records,
                 control,
                 done,
-                gate: Rc::new(Gate::new(inputs, outputs)),
+                gate,
                 delta: Delta::new(inputs, outputs),
                 owing: Vec::with_capacity(inputs),
                 failed: None,
                 hints: Vec::new(),
                 hint_readers: Vec::new(),
+                watched: Vec::new(),
                 inputs: Vec::new(),
                 outputs: Vec::new(),
                 cells: Vec::new(),
-                claims: vec![claim(own, SectionKind::Actor, actor)?],
+                undo,
+                claims,
             },
         })
     }
@@ -214,7 +221,10 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 .as_ref()
                 .and_then(|(_, numbers)| numbers.get(link).copied());
             match (peer, number) {
-                (Some((hinted, _)), Some(number)) => hinted.links[number as usize] = place,
+                (Some((hinted, _)), Some(number)) => {
+                    hinted.links[number as usize] = place;
+                    ports[place as usize].hinted();
+                }
                 _ => scanned.push(place),
             }
         }
@@ -366,6 +376,8 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             core.records.outputs(),
             "outputs attached"
         );
+        let looked_at = |port: &&Rc<InPort>| !port.hinted.get();
+        core.watched = core.inputs.iter().filter(looked_at).cloned().collect();
         core.recover();
         core
     }

@@ -16,7 +16,8 @@ use crate::word::{AtomicU64, Ordering};
 /// A value that survives its actor's restart: part of the step's commit.
 ///
 /// Plain fields of an actor are caches; they start anew with each incarnation and an aborted step doesn't undo them. What a
-/// `Durable` holds is always what the last committed step left. It is at most 4 KiB.
+/// `Durable` holds is always what the last committed step left. It is at most 4 KiB: a step copies all of it, once, if it changes
+/// it. What is larger lies in a collection, such as [`DurableTable`](super::DurableTable).
 pub struct Durable<S: Message> {
     cell: Rc<CellState<S>>,
     gate: Rc<Gate>,
@@ -144,7 +145,7 @@ impl Buffer<'_> {
         self.words.at(self.first + index)
     }
 
-    fn store(&self, bytes: &[u8]) {
+    pub(crate) fn store(&self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();
         for (index, word) in words.iter().enumerate() {
             self.word(index)
@@ -160,12 +161,92 @@ impl Buffer<'_> {
 
     pub(crate) fn load(&self, bytes: &mut [u8]) {
         let (words, rest) = bytes.as_chunks_mut::<8>();
-        for (index, word) in words.iter_mut().enumerate() {
-            *word = self.word(index).load(Ordering::Relaxed).to_ne_bytes();
+        let run = &self.words.as_slice()[self.first..][..words.len()];
+        for (word, place) in words.iter_mut().zip(run) {
+            *word = place.load(Ordering::Relaxed).to_ne_bytes();
         }
         if !rest.is_empty() {
             let word = self.word(words.len()).load(Ordering::Relaxed);
             rest.copy_from_slice(&word.to_ne_bytes()[..rest.len()]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
+
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::layout::{actor_section, cell_section};
+    use crate::region::{Region, RegionPlan};
+    use crate::step::{Attach, StepCore, Verdict};
+
+    /// Counts the copies out of a cell and into it.
+    struct Counted {
+        cell: Rc<dyn AnyCell>,
+        stored: Cell<u32>,
+        loaded: Cell<u32>,
+    }
+
+    impl AnyCell for Counted {
+        fn name(&self) -> &str {
+            self.cell.name()
+        }
+        fn is_borrowed(&self) -> bool {
+            self.cell.is_borrowed()
+        }
+        fn store(&self, buffer: &Buffer<'_>) {
+            self.stored.set(self.stored.get() + 1);
+            self.cell.store(buffer);
+        }
+        fn load(&self, buffer: &Buffer<'_>) {
+            self.loaded.set(self.loaded.get() + 1);
+            self.cell.load(buffer);
+        }
+    }
+
+    #[test]
+    fn a_step_copies_each_cell_that_it_changes_once_and_no_other() {
+        type Large = [u64; 512];
+        let schema = Large::SCHEMA.to_text();
+        let mut plan = RegionPlan::new("cells", "own", 1);
+        plan.add(actor_section("actor", 0, 0))
+            .add(cell_section("actor/changed", &schema, 4096))
+            .add(cell_section("actor/other", &schema, 4096));
+        let region = Region::heap(&plan).unwrap();
+        let mut attach = Attach::new(&region, "actor", 0, 0).unwrap();
+        let mut changed = attach.durable::<Large>("changed", [0; 512]).unwrap();
+        let other = attach.durable::<Large>("other", [0; 512]).unwrap();
+        let mut core: StepCore = attach.finish();
+        let counted = core.cells.iter_mut().map(|port| {
+            let counted = Rc::new(Counted {
+                cell: Rc::clone(&port.cell),
+                stored: Cell::new(0),
+                loaded: Cell::new(0),
+            });
+            port.cell = Rc::clone(&counted) as Rc<dyn AnyCell>;
+            counted
+        });
+        let counted: Vec<_> = counted.collect();
+        let copies = || -> Vec<_> {
+            let counted = counted.iter();
+            counted
+                .map(|one| (one.stored.take(), one.loaded.take()))
+                .collect()
+        };
+        let mut step = |changes: u64, verdict| {
+            core.begin(0);
+            let sum: u64 = other.borrow().iter().sum();
+            for change in 0..changes {
+                changed.borrow_mut()[7] = change + sum;
+            }
+            let _ = core.finish(verdict).unwrap();
+            copies()
+        };
+        assert_eq!(step(5, Verdict::Keep), [(1, 0), (0, 0)]);
+        assert_eq!(step(0, Verdict::Keep), [(0, 0), (0, 0)]);
+        assert_eq!(step(5, Verdict::Abort), [(0, 1), (0, 0)]);
     }
 }

@@ -1,5 +1,6 @@
 //! The commit of a step, and what follows it.
 
+use crate::layout::record_word;
 use crate::slots::Storage as _;
 use crate::step::core::{StepCore, bits_of};
 use crate::step::mistake;
@@ -35,6 +36,9 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             .store(control.to_word(), Ordering::Release);
         self.control = control;
         self.done = done;
+        if let Some(undo) = &self.undo {
+            undo.committed(control.steps);
+        }
         self.fill_late(next, bits);
         let visible = self.show(done);
         // Release: the next step's writes to the other record, the other buffers and the slots after these come after what
@@ -47,7 +51,11 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     #[inline]
     fn store_cells(&self) -> u64 {
         let mut bits = self.cell_bits();
-        let dirty = self.gate.dirty.replace(0);
+        let dirty = self.gate.dirty.get();
+        if dirty == 0 && MISTAKE != mistake::UNTOUCHED_CELL_FLIPPED {
+            return bits;
+        }
+        self.gate.dirty.set(0);
         for index in bits_of(dirty) {
             let port = &self.cells[index];
             let other = !(bits >> index);
@@ -71,19 +79,14 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     /// Brings a record up to date: all of it, or what this commit and the one before have moved.
     #[inline]
     fn fill(&mut self, record: usize, bits: u64, done: bool) {
-        let records = &self.records;
-        records.cell_bits(record).store(bits, Ordering::Relaxed);
-        let done = done && MISTAKE != mistake::DONE_OUTSIDE_RECORD;
-        records
-            .done(record)
-            .store(u64::from(done), Ordering::Relaxed);
-        if self.delta.few {
-            self.fill_whole(record);
+        if self.gate.opens_all() {
+            self.fill_whole(record, bits, done);
             return;
         }
+        self.fill_head(record, bits, done);
         self.note_moved(record);
         if self.delta.take_whole() && MISTAKE != mistake::INACTIVE_TRUSTED {
-            self.fill_whole(record);
+            self.fill_whole(record, bits, done);
         }
         if MISTAKE != mistake::TWO_WORD_COMMIT {
             self.fill_inputs(record);
@@ -91,6 +94,14 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         if MISTAKE != mistake::RANGES_LATE {
             self.fill_outputs(record);
         }
+    }
+
+    #[inline]
+    fn fill_head(&self, record: usize, bits: u64, done: bool) {
+        let (head, _, _) = self.records.parts(record);
+        head[record_word::CELL_BITS].store(bits, Ordering::Relaxed);
+        let done = done && MISTAKE != mistake::DONE_OUTSIDE_RECORD;
+        head[record_word::DONE].store(u64::from(done), Ordering::Relaxed);
     }
 
     /// Marks what this step has moved: in this record, and in the other, which the next commit fills.
@@ -122,15 +133,18 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     }
 
     #[inline]
-    fn fill_whole(&self, record: usize) {
+    fn fill_whole(&self, record: usize, bits: u64, done: bool) {
+        self.fill_head(record, bits, done);
+        let (_, positions, ranges) = self.records.parts(record);
         if MISTAKE != mistake::TWO_WORD_COMMIT {
-            for (index, port) in self.inputs.iter().enumerate() {
-                fill_input(&self.records, record, index, port);
+            for (position, port) in positions.iter().zip(&self.inputs) {
+                position.store(port.inlet.cursor(), Ordering::Relaxed);
             }
         }
         if MISTAKE != mistake::RANGES_LATE {
-            for (index, port) in self.outputs.iter().enumerate() {
-                fill_output(&self.records, record, index, port);
+            for ([from, to], port) in ranges.iter().zip(&self.outputs) {
+                from.store(port.outlet.published(), Ordering::Relaxed);
+                to.store(port.outlet.cursor(), Ordering::Relaxed);
             }
         }
     }
@@ -155,54 +169,70 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         });
     }
 
-    /// What follows a commit: messages, closes, credit. The used ports are shut on the way.
+    /// What follows a commit: messages, closes, credit.
     #[inline]
     fn show(&mut self, done: bool) -> bool {
         let mut visible = self.publish();
-        if !self.owing.is_empty() && MISTAKE != mistake::CREDIT_PER_ACTOR {
-            visible |= self.settle();
-        }
-        let Self {
-            gate,
-            inputs,
-            owing,
-            ..
-        } = self;
-        for index in gate.inputs.iter() {
-            let port = &inputs[index];
-            if port.inlet.has_moved() {
-                port.inlet.commit();
-                visible |= port.inlet.settle(true);
-                if !port.owes.get() && port.inlet.owes() {
-                    port.owes.set(true);
-                    // Within the capacity: a port is there once.
-                    owing.push(index as u32);
-                }
-            }
-            port.inlet.shut();
-        }
+        visible |= if self.gate.opens_all() {
+            self.settle_each()
+        } else if MISTAKE == mistake::CREDIT_PER_ACTOR {
+            self.settle_moved()
+        } else {
+            self.settle() | self.settle_moved()
+        };
         if done {
             self.close();
         }
         visible | done
     }
 
+    /// Makes what was received count as consumed, and gives back what is due: of an actor with few ports.
+    #[inline]
+    fn settle_each(&self) -> bool {
+        let mut visible = false;
+        for port in &self.inputs {
+            let moved = port.inlet.has_moved();
+            port.inlet.commit();
+            visible |= port.inlet.settle(moved);
+        }
+        visible
+    }
+
+    /// Makes what was received count as consumed, and gives back what is due of that.
+    #[inline]
+    fn settle_moved(&mut self) -> bool {
+        let mut visible = false;
+        for index in self.gate.inputs.iter() {
+            let port = &self.inputs[index];
+            if port.inlet.has_moved() {
+                port.inlet.commit();
+                visible |= port.inlet.settle(true);
+                if !port.owes.get() && port.inlet.owes() {
+                    port.owes.set(true);
+                    // Within the capacity: a port is there once.
+                    self.owing.push(index as u32);
+                }
+            }
+        }
+        visible
+    }
+
     #[inline]
     fn publish(&self) -> bool {
         let mut visible = false;
-        for port in self.used_outputs() {
-            let moved = port.outlet.has_moved();
-            visible |= moved;
-            if MISTAKE == mistake::BATCH_SHOWN_IN_PART {
-                port.outlet.publish_last();
-            } else {
-                port.outlet.publish();
+        self.each_output(|_, port| {
+            if port.outlet.has_moved() {
+                visible = true;
+                if MISTAKE == mistake::BATCH_SHOWN_IN_PART {
+                    port.outlet.publish_last();
+                } else {
+                    port.outlet.publish();
+                }
+                if let Some(hinting) = &port.hinting {
+                    hinting.push();
+                }
             }
-            if moved && let Some(hinting) = &port.hinting {
-                hinting.push();
-            }
-            port.outlet.shut();
-        }
+        });
         visible
     }
 

@@ -6,6 +6,7 @@ use crate::layout::cell_buffer_words;
 use crate::memory::Words;
 use crate::step::cell::{AnyCell, Buffer};
 use crate::step::claims::Claimed;
+use crate::step::collections::UndoLog;
 use crate::step::delta::Delta;
 use crate::step::gate::Gate;
 use crate::step::hints::{HintReader, Hints};
@@ -17,12 +18,12 @@ use crate::word::Ordering;
 
 /// What a look at the used ports and cells of a step has found.
 struct Found {
-    /// Nothing forbids a commit.
-    sound: bool,
     /// There is something to commit.
     touched: bool,
-    /// A receiver met the step's limit.
-    limited: bool,
+    /// A slot or a cell is still in somebody's hands.
+    held: bool,
+    /// A link may have something to be given back that doesn't wait for more.
+    owing: bool,
 }
 
 /// A cell and where its buffers lie.
@@ -52,6 +53,8 @@ pub struct StepCore<const MISTAKE: u8 = { mistake::NONE }> {
     pub(crate) inputs: Vec<Rc<InPort>>,
     pub(crate) outputs: Vec<Rc<OutPort>>,
     pub(crate) cells: Vec<CellPort>,
+    /// Of the durable collections, if there are any.
+    pub(crate) undo: Option<Rc<UndoLog<MISTAKE>>>,
     pub(crate) delta: Delta,
     /// The places of the inputs that may have consumed more than they gave back.
     pub(crate) owing: Vec<u32>,
@@ -61,6 +64,8 @@ pub struct StepCore<const MISTAKE: u8 = { mistake::NONE }> {
     pub(crate) hints: Vec<Rc<Hints>>,
     /// Those that its inputs read.
     pub(crate) hint_readers: Vec<Rc<HintReader>>,
+    /// The inputs that nobody hints at.
+    pub(crate) watched: Vec<Rc<InPort>>,
     /// What no other core of this process may attach while this one lives.
     pub(crate) claims: Vec<Claimed>,
 }
@@ -114,22 +119,49 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     /// [`StepError`]; then nothing was committed, nothing will be, and the incarnation has to end.
     #[inline]
     pub fn finish(&mut self, verdict: Verdict) -> Result<Outcome, StepError> {
-        self.gate.shut();
-        if verdict != Verdict::Done && self.is_idle() {
-            return Ok(Outcome::default());
+        match self.end(verdict) {
+            Ok(outcome) => Ok(outcome),
+            Err(found) => self.finish_marked(verdict, &found),
         }
-        let refused = self.gate.refused();
+    }
+
+    /// Ends a step as [`finish`](Self::finish) with [`Verdict::Keep`] does, if it is one like most; if something was met that most
+    /// steps don't meet, `finish` has to.
+    #[inline]
+    pub fn keep(&mut self) -> Option<Outcome> {
+        self.end(Verdict::Keep).ok()
+    }
+
+    #[inline]
+    fn end(&mut self, verdict: Verdict) -> Result<Outcome, Found> {
+        let marked = self.gate.shut();
         let found = self.survey();
-        if !found.sound || refused.is_some() || self.failed.is_some() {
-            self.check(refused)?;
+        if marked || found.held || self.failed.is_some() {
+            return Err(found);
         }
-        let commit = match verdict {
-            // A refused claim aborts the step whatever it returned: a part of its work is missing.
-            Verdict::Done => refused.is_none(),
-            Verdict::Keep => refused.is_none() && found.touched,
-            Verdict::Abort => false,
-        };
-        let visible = if commit {
+        Ok(self.settle_as(verdict, &found))
+    }
+
+    /// Ends a step in which something was met that most steps don't meet.
+    #[cold]
+    #[inline(never)]
+    fn finish_marked(&mut self, verdict: Verdict, found: &Found) -> Result<Outcome, StepError> {
+        let refused = self.gate.refused();
+        self.check(refused)?;
+        // A refused claim aborts the step whatever it returned: a part of its work is missing.
+        let verdict = refused.map_or(verdict, |_| Verdict::Abort);
+        Ok(Outcome {
+            refused,
+            limited: self.gate.limited(),
+            ..self.settle_as(verdict, found)
+        })
+    }
+
+    /// Commits or aborts, publishes, and gives back what is due.
+    #[inline]
+    fn settle_as(&mut self, verdict: Verdict, found: &Found) -> Outcome {
+        let committed = verdict == Verdict::Done || found.touched && verdict == Verdict::Keep;
+        let visible = if committed {
             self.commit(verdict == Verdict::Done)
         } else {
             if MISTAKE == mistake::CREDIT_OF_ABORTED {
@@ -138,43 +170,69 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             if found.touched {
                 self.abort();
             }
-            let visible = MISTAKE != mistake::CREDIT_AFTER_COMMITS && self.settle();
-            self.shut();
-            visible
+            MISTAKE != mistake::CREDIT_AFTER_COMMITS && found.owing && self.settle()
         };
-        Ok(Outcome {
-            committed: commit,
+        Outcome {
+            committed,
             visible,
-            refused,
-            limited: found.limited,
-        })
+            ..Outcome::default()
+        }
     }
 
-    /// Whether the step has used nothing, and nothing is left to do from earlier ones.
-    #[inline]
-    fn is_idle(&self) -> bool {
-        self.gate.is_unused() && self.owing.is_empty() && self.failed.is_none()
-    }
-
-    /// Looks once at everything that the step has used.
+    /// Looks once at everything that the step has used, and shuts it.
     #[inline]
     fn survey(&self) -> Found {
         let dirty = self.gate.dirty.get();
-        let mut found = Found {
-            sound: bits_of(dirty).all(|index| !self.cells[index].cell.is_borrowed()),
-            touched: dirty != 0,
-            limited: false,
-        };
-        for port in self.used_inputs() {
-            found.sound &= port.inlet.fault().is_none();
-            found.touched |= port.inlet.has_moved();
-            found.limited |= port.inlet.was_limited();
+        let mut touched = dirty != 0 || self.has_changed_collections();
+        let mut held = dirty != 0 && self.holds_cells(dirty);
+        let mut owing = !self.owing.is_empty();
+        self.each_input(|_, port| {
+            touched |= port.inlet.has_moved();
+            owing |= port.inlet.owes();
+            port.inlet.shut();
+        });
+        self.each_output(|_, port| {
+            touched |= port.outlet.has_moved();
+            held |= port.held.get();
+            port.outlet.shut();
+        });
+        Found {
+            touched,
+            held,
+            owing,
         }
-        for port in self.used_outputs() {
-            found.sound &= port.outlet.fault().is_none() && !port.held.get();
-            found.touched |= port.outlet.has_moved();
+    }
+
+    fn holds_cells(&self, dirty: u64) -> bool {
+        bits_of(dirty).any(|index| self.cells[index].cell.is_borrowed())
+    }
+
+    /// Calls `each` with every used input and its place.
+    #[inline]
+    pub(super) fn each_input(&self, mut each: impl FnMut(usize, &InPort)) {
+        if self.gate.opens_all() {
+            for (index, port) in self.inputs.iter().enumerate() {
+                each(index, port);
+            }
+        } else {
+            for index in self.gate.inputs.iter() {
+                each(index, &self.inputs[index]);
+            }
         }
-        found
+    }
+
+    /// Calls `each` with every used output and its place.
+    #[inline]
+    pub(super) fn each_output(&self, mut each: impl FnMut(usize, &OutPort)) {
+        if self.gate.opens_all() {
+            for (index, port) in self.outputs.iter().enumerate() {
+                each(index, port);
+            }
+        } else {
+            for index in self.gate.outputs.iter() {
+                each(index, &self.outputs[index]);
+            }
+        }
     }
 
     /// Runs a step that counts in no way: it sees what a step would see, and nothing that it sends, receives or changes, no
@@ -195,8 +253,8 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     /// Ends a step whose handler unwound: nothing of it remains.
     pub fn abandon(&mut self) {
         self.gate.shut();
+        let _ = self.survey();
         self.abort();
-        self.shut();
     }
 
     #[inline]
@@ -207,16 +265,6 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     #[inline]
     pub(super) fn used_outputs(&self) -> impl Iterator<Item = &OutPort> {
         self.gate.outputs.iter().map(|index| &*self.outputs[index])
-    }
-
-    #[inline]
-    pub(super) fn shut(&self) {
-        for port in self.used_inputs() {
-            port.inlet.shut();
-        }
-        for port in self.used_outputs() {
-            port.outlet.shut();
-        }
     }
 
     /// What forbids a commit whatever the author says. It stays: a peer's word that was impossible once, or a slot that
@@ -233,7 +281,6 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
 
     fn fail(&mut self, error: StepError) -> StepError {
         self.abort();
-        self.shut();
         self.failed = Some(error.clone());
         error
     }
@@ -295,6 +342,14 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         } else if dirty != 0 {
             self.restore_cells(dirty);
         }
+        if let Some(undo) = &self.undo {
+            undo.undo();
+        }
+    }
+
+    #[inline]
+    fn has_changed_collections(&self) -> bool {
+        self.undo.as_ref().is_some_and(|undo| undo.count() > 0)
     }
 
     /// Fills changed copies anew, but for those that somebody still holds.
@@ -321,6 +376,25 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     /// Gives back what inputs owe that did not move in this step; whether any did.
     #[inline]
     pub(super) fn settle(&mut self) -> bool {
+        if self.gate.opens_all() {
+            return self.settle_all();
+        }
+        if self.owing.is_empty() {
+            return false;
+        }
+        self.settle_owing()
+    }
+
+    #[inline]
+    fn settle_all(&self) -> bool {
+        let mut visible = false;
+        for port in &self.inputs {
+            visible |= !port.inlet.has_moved() && port.inlet.settle(false);
+        }
+        visible
+    }
+
+    fn settle_owing(&mut self) -> bool {
         let mut visible = false;
         let mut stay = 0;
         for read in 0..self.owing.len() {
@@ -339,14 +413,15 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     }
 
     /// Whether a step could do more than the last one could: a message, a close that no step has seen, or news of the link
-    /// that refused. Reads the shared words; for a partition about to park.
+    /// that refused. Reads the shared words, and takes each message and close for news once.
+    #[inline]
     #[must_use]
     pub fn has_news(&self, refused: Option<usize>) -> bool {
         match refused {
             Some(index) => self.outputs[index].outlet.has_news(),
             None => {
                 self.hint_readers.iter().any(|hints| hints.has_unseen())
-                    || self.inputs.iter().any(|port| port.has_news())
+                    || self.watched.iter().any(|port| port.has_news())
                     || self.used_outputs().any(|port| port.outlet.has_room_again())
             }
         }

@@ -8,13 +8,9 @@
 //! and the second all of the one that was active, whose ranges nobody remembers. An actor with few ports has all of them
 //! written by each commit: that is less work than to keep account.
 
-use super::gate::FEW;
-
 /// A record that a commit may fill in part.
 #[derive(Debug)]
 pub(crate) struct Delta {
-    /// The actor has few ports.
-    pub(crate) few: bool,
     /// Commits of this incarnation that have yet to fill a record from end to end.
     whole: u8,
     pub(crate) inputs: Stale,
@@ -24,7 +20,6 @@ pub(crate) struct Delta {
 impl Delta {
     pub(crate) fn new(inputs: usize, outputs: usize) -> Self {
         Self {
-            few: inputs + outputs <= FEW,
             whole: 2,
             inputs: Stale::new(inputs),
             outputs: Stale::new(outputs),

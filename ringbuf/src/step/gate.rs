@@ -23,6 +23,10 @@ pub(crate) struct Gate {
     few: bool,
     /// Messages that each receiver may take in this step.
     most: Cell<u64>,
+    /// Something isn't as in most steps: a receiver met the limit, a claim was refused, a peer wrote what can't be.
+    marked: Cell<bool>,
+    /// A receiver met the limit.
+    limited: Cell<bool>,
     refused: Cell<Option<usize>>,
     /// One bit for each cell that was changed.
     pub(crate) dirty: Cell<u64>,
@@ -40,6 +44,8 @@ impl Gate {
             closes: Cell::new(0),
             few: inputs + outputs <= FEW,
             most: Cell::new(0),
+            marked: Cell::new(false),
+            limited: Cell::new(false),
             refused: Cell::new(None),
             dirty: Cell::new(0),
             inputs: Used::new(inputs, inputs + outputs <= FEW),
@@ -56,7 +62,11 @@ impl Gate {
     /// Begins a step: no port is used yet, or all are.
     #[inline]
     pub(crate) fn open(&self, most: u64) {
-        self.refused.set(None);
+        if self.marked.get() {
+            self.refused.set(None);
+            self.limited.set(false);
+            self.marked.set(false);
+        }
         if !self.few {
             self.inputs.clear();
             self.outputs.clear();
@@ -66,10 +76,17 @@ impl Gate {
         self.open.set(true);
     }
 
-    /// Ends it. What was used stays known until the next one.
+    /// Ends it; whether it was marked. What was used stays known until the next one.
     #[inline]
-    pub(crate) fn shut(&self) {
+    pub(crate) fn shut(&self) -> bool {
         self.open.set(false);
+        self.marked.get()
+    }
+
+    /// Notes that a port has met what can't be.
+    #[cold]
+    pub(crate) fn mark(&self) {
+        self.marked.set(true);
     }
 
     #[inline]
@@ -98,13 +115,20 @@ impl Gate {
 
     /// Notes that the claim of output `index` was refused, which aborts the step.
     pub(crate) fn refuse(&self, index: usize) {
+        self.mark();
         self.refused.set(Some(index));
     }
 
-    /// Whether the step has used no port and changed no cell.
+    /// Notes that a receiver has had all that this step may take from its link.
+    #[cold]
+    pub(crate) fn limit(&self) {
+        self.mark();
+        self.limited.set(true);
+    }
+
     #[inline]
-    pub(crate) fn is_unused(&self) -> bool {
-        self.inputs.is_empty() && self.outputs.is_empty() && self.dirty.get() == 0
+    pub(crate) fn limited(&self) -> bool {
+        self.limited.get()
     }
 
     #[inline]
@@ -141,11 +165,6 @@ impl Used {
     #[inline]
     fn clear(&self) {
         self.count.set(0);
-    }
-
-    #[inline]
-    fn is_empty(&self) -> bool {
-        self.count.get() == 0
     }
 
     /// Enters a port that wasn't used in this step before: it opens once in a step, so there is always a place left.

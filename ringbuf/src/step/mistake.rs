@@ -63,6 +63,26 @@ pub const BATCH_SHOWN_IN_PART: u8 = 27;
 /// Recovery takes no slot for reserved that isn't published.
 pub const RESERVED_FORGOTTEN: u8 = 28;
 
+/// A collection's word is changed before the undo log has what was there.
+pub const CHANGED_BEFORE_LOGGED: u8 = 100;
+/// An undo entry is in force before it is written.
+pub const COUNTED_BEFORE_LOGGED: u8 = 101;
+/// Whatever the undo log holds is undone, whichever step it is of.
+pub const UNDO_UNTAGGED: u8 = 102;
+/// What was undone stays in force.
+pub const UNDO_KEPT: u8 = 103;
+/// The first change is undone first.
+pub const UNDO_FORWARD: u8 = 104;
+
+/// Every mistake of the undo log, and its name.
+pub const UNDO: [(u8, &str); 5] = [
+    (CHANGED_BEFORE_LOGGED, "collection changed before the log"),
+    (COUNTED_BEFORE_LOGGED, "undo entry counted before written"),
+    (UNDO_UNTAGGED, "undo log not tied to its step"),
+    (UNDO_KEPT, "undone entries kept in force"),
+    (UNDO_FORWARD, "undone first to last"),
+];
+
 /// A mistake, for whoever plants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mistake {
@@ -82,7 +102,7 @@ const fn new(number: u8, name: &'static str, breaks: &'static str) -> Mistake {
     }
 }
 
-/// Every mistake.
+/// Every mistake, but for those of the undo log.
 pub const ALL: [Mistake; 28] = [
     new(
         PUBLISH_BEFORE_COMMIT,

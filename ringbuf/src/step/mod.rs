@@ -7,6 +7,7 @@
 //! control: u64 = (steps << 1) | active
 //! record[2]: { cell bits, done, in_position[], (out_from, out_to)[] }
 //! cell[]: buffer[2], selected by its bit in the active record
+//! undo: { step, count, (place, old)[] }, of the collections' words
 //! ```
 //!
 //! Who touches what, and when:
@@ -15,6 +16,7 @@
 //! |---|---|---|---|---|
 //! | payloads of claimed slots | written | | | |
 //! | a changed cell's other buffer | | written | | |
+//! | the undo log, then a collection's changed words | written | | | |
 //! | the inactive record | | written | | |
 //! | control | | | one store | |
 //! | sequence words, close, credit | | | | written |
@@ -22,12 +24,14 @@
 //! [`HostSender`] and [`HostReceiver`] are an actor with one end each whose every call is a step, for the program that
 //! launched the bus.
 //!
-//! A crash leaves the last commit: what lies before the control store is unseen and written anew by the next try; what lies
+//! A crash leaves the last commit: what lies before the control store is unseen and written anew by the next try, or undone by
+//! the next incarnation where it was a collection's; what lies
 //! after it is done again by the next incarnation ([`StepCore`]'s recovery), which is idempotent.
 
 mod attach;
 mod cell;
 mod claims;
+mod collections;
 mod commit;
 mod core;
 mod delta;
@@ -47,10 +51,14 @@ mod record;
 mod recovery;
 mod sections;
 mod sender;
+mod takeover;
 mod watch;
 
 pub use self::attach::Attach;
 pub use self::cell::Durable;
+pub use self::collections::{
+    CollectionError, DurableMap, DurableRing, DurableTable, DurableVec, MapEntry,
+};
 pub use self::core::StepCore;
 pub use self::fan_in::Receivers;
 pub use self::host::{HostReceiver, HostSender, SendError};
@@ -61,6 +69,7 @@ pub use self::receiver::Receiver;
 pub use self::recovery::{End, recover};
 pub use self::sections::AttachError;
 pub use self::sender::Sender;
+pub use self::takeover::{Conversion, convert_section, copy_section};
 pub use self::watch::{Observer, Seen};
 pub use crate::ring::bare::TrySendError;
 pub use crate::ring::slot::Slot;

@@ -75,7 +75,7 @@ pub struct Progress {
     pub sent: Vec<u64>,
 }
 
-fn records_of(
+pub(super) fn records_of(
     region: &Region,
     actor: &str,
     inputs: usize,

@@ -78,6 +78,16 @@ impl OutPort {
         self.outlet.claim()
     }
 
+    /// Free slots that a claim of this step would find.
+    pub(super) fn room(&self) -> u64 {
+        self.enter();
+        let room = self.outlet.room();
+        if self.outlet.fault().is_some() {
+            self.gate.mark();
+        }
+        room
+    }
+
     /// Opens the port for this step. Without a step it stays shut.
     pub(super) fn enter(&self) {
         if self.gate.is_open() && self.outlet.is_shut() {
@@ -132,6 +142,8 @@ pub(crate) struct InPort {
     pub(crate) owes: Cell<bool>,
     /// Below this every message has been seen by a look.
     looked_to: Cell<u64>,
+    /// Whoever looks for news reads hints instead of this link.
+    pub(super) hinted: Cell<bool>,
 }
 
 impl InPort {
@@ -153,6 +165,7 @@ impl InPort {
             close_seen: Cell::new(false),
             owes: Cell::new(false),
             looked_to: Cell::new(0),
+            hinted: Cell::new(false),
         }
     }
 
@@ -169,16 +182,25 @@ impl InPort {
     /// Whether something came that no look has seen yet: after a look that finds something there is a step. A message that
     /// the author left where it is, waiting for another link's, is none, nor is a close that the author doesn't ask for: else
     /// the partition would never park.
+    #[inline]
     pub(crate) fn has_news(&self) -> bool {
         let from = self.looked_to.get().max(self.inlet.cursor());
+        (self.inlet.is_ready_at(from) && self.sees(from))
+            || (!self.close_seen.get() && self.inlet.is_closed() && self.sees_close())
+    }
+
+    /// Takes note of what lies there from `from` on.
+    fn sees(&self, from: u64) -> bool {
         let to = self.inlet.ready_from(from);
         self.looked_to.set(to);
-        let closed = !self.close_seen.get() && self.inlet.is_closed();
-        if closed {
-            self.close_seen.set(true);
-            self.gate.note_close();
-        }
-        to > from || closed
+        to > from
+    }
+
+    #[cold]
+    fn sees_close(&self) -> bool {
+        self.close_seen.set(true);
+        self.gate.note_close();
+        true
     }
 
     pub(crate) fn impossible(&self, found: u64) -> StepError {
@@ -209,7 +231,15 @@ impl InPort {
         match self.inlet.peek() {
             Peek::Ready(position) => Some(position),
             Peek::Shut => self.enter_and_next(),
-            Peek::Empty | Peek::Limited | Peek::Fault(_) => None,
+            Peek::Limited => {
+                self.gate.limit();
+                None
+            }
+            Peek::Fault(_) => {
+                self.gate.mark();
+                None
+            }
+            Peek::Empty => None,
         }
     }
 
@@ -221,10 +251,7 @@ impl InPort {
         }
         self.inlet.open(self.gate.most());
         self.gate.inputs.enter(self.index);
-        match self.inlet.peek() {
-            Peek::Ready(position) => Some(position),
-            Peek::Shut | Peek::Empty | Peek::Limited | Peek::Fault(_) => None,
-        }
+        self.next()
     }
 
     #[inline]

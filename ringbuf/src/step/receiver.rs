@@ -165,10 +165,15 @@ impl<T: Message> Receiver<T> {
         self.port.is_closed()
     }
 
+    /// News of this link is hinted at.
+    pub(crate) fn hinted(&self) {
+        self.port.hinted.set(true);
+    }
+
     /// Whether a look at the shared words finds something to receive, in a step or not.
     #[inline]
     pub(crate) fn is_ready(&self) -> bool {
-        self.port.inlet.is_ready()
+        self.port.inlet.is_ready_at(self.port.inlet.cursor())
     }
 
     /// Messages received on this link, this step's included: the position of the next one.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::layout::{CONTROL_WORDS, actor_words, record_word, record_words};
 use crate::memory::{Memory, RangeError, Words};
-use crate::word::{Ordering, Run, Word as _};
+use crate::word::{AtomicU64, Ordering, Run, Word as _};
 
 /// The control word's two parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ const POSITION_MAX: u64 = 1 << 62;
 #[derive(Clone, Debug)]
 pub(crate) struct Records<R = Words> {
     words: R,
+    /// Where each record begins.
+    firsts: [usize; 2],
     inputs: usize,
     outputs: usize,
 }
@@ -50,6 +52,15 @@ impl Records {
         let words = Words::any(memory, offset, actor_words(inputs, outputs))?;
         Ok(Self::over(words, inputs, outputs))
     }
+
+    /// A record's words up to the positions, those of the inputs, and two of each output: one check of their place for all.
+    #[inline]
+    pub(crate) fn parts(&self, record: usize) -> (&[AtomicU64], &[AtomicU64], &[[AtomicU64; 2]]) {
+        let words = &self.words.as_slice()[self.firsts[record & 1]..];
+        let (head, words) = words.split_at(record_word::POSITIONS);
+        let (inputs, words) = words.split_at(self.inputs);
+        (head, inputs, words[..2 * self.outputs].as_chunks().0)
+    }
 }
 
 impl<R: Run> Records<R> {
@@ -57,6 +68,7 @@ impl<R: Run> Records<R> {
     pub(crate) fn over(words: R, inputs: usize, outputs: usize) -> Self {
         Self {
             words,
+            firsts: [0, 1].map(|record| CONTROL_WORDS + record * record_words(inputs, outputs)),
             inputs,
             outputs,
         }
@@ -75,8 +87,7 @@ impl<R: Run> Records<R> {
 
     #[inline]
     fn word(&self, record: usize, index: usize) -> &R::Word {
-        let first = CONTROL_WORDS + record * record_words(self.inputs, self.outputs);
-        self.words.at(first + index)
+        self.words.at(self.firsts[record] + index)
     }
 
     #[inline]

@@ -130,7 +130,11 @@ pub(super) fn claim(
 }
 
 pub(super) fn check_schema<T: Message>(entry: &SectionEntry) -> Result<(), AttachError> {
-    match schema::difference(&T::SCHEMA.to_text(), &entry.schema) {
+    check_schema_text(entry, &T::SCHEMA.to_text())
+}
+
+pub(super) fn check_schema_text(entry: &SectionEntry, ours: &str) -> Result<(), AttachError> {
+    match schema::difference(ours, &entry.schema) {
         None => Ok(()),
         Some(difference) => Err(AttachError::Schema {
             name: entry.name.clone(),

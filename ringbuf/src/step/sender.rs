@@ -168,8 +168,12 @@ impl<T: Message> Sender<T> {
     #[cold]
     fn refused(&self, refusal: Refusal) -> Refused {
         match refusal {
-            // A fault ends the partition when this step ends; until then there is no room.
-            Refusal::Full | Refusal::Fault(_) => Refused::Full,
+            Refusal::Full => Refused::Full,
+            Refusal::Fault(_) => {
+                // It ends the partition when this step ends; until then there is no room.
+                self.port.gate.mark();
+                Refused::Full
+            }
             Refusal::Closed => Refused::Closed,
             Refusal::Shut => used_outside(&self.port.name),
         }
@@ -178,8 +182,7 @@ impl<T: Message> Sender<T> {
     /// Free slots, after a look at what the receiver has given back.
     #[must_use]
     pub fn room(&self) -> usize {
-        self.port.enter();
-        self.port.outlet.room() as usize
+        self.port.room() as usize
     }
 
     /// Free slots by the shared words, in a step or not; `None` if a claim would be refused for another reason.

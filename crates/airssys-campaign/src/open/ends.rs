@@ -44,7 +44,13 @@ pub(crate) fn watch_all(seen: &Region) {
                     drop(progress(seen, name, inputs, outputs));
                 }
             }
-            SectionKind::Doorbells | SectionKind::Hints => {}
+            SectionKind::Doorbells
+            | SectionKind::Hints
+            | SectionKind::Undo
+            | SectionKind::Vector
+            | SectionKind::Last
+            | SectionKind::Map
+            | SectionKind::Table => {}
         }
     }
 }
@@ -85,7 +91,12 @@ pub(crate) fn use_all(own: &Region, seen: &Region) -> Result<(), Failure> {
             SectionKind::Command
             | SectionKind::Latency
             | SectionKind::Cell
-            | SectionKind::Hints => {}
+            | SectionKind::Hints
+            | SectionKind::Undo
+            | SectionKind::Vector
+            | SectionKind::Last
+            | SectionKind::Map
+            | SectionKind::Table => {}
         }
     }
     Ok(())

