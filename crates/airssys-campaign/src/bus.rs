@@ -1,8 +1,9 @@
-//! The bus that is judged: source, middle and sink, a region each.
+//! The bus that is judged: source, middle and sink, a region each, with up to 17 links on either side of the middle.
 //!
 //! ```text
 //! source --in----> middle --a--> sink
 //!       \--side-->/      \--b-->/
+//!            ..              ..
 //! ```
 //!
 //! The files lie in a directory of their own in `/dev/shm`, which is removed as soon as they are mapped: nothing is left of
@@ -10,52 +11,86 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use airssys_ringbuf::Message;
 use airssys_ringbuf::layout::{
-    RingShape, actor_section, cell_section, credit_section, ring_section,
+    Layout, RingShape, SCANNED_LINKS_MAX, actor_section, cell_section, credit_section,
+    hints_section, ring_section,
 };
 use airssys_ringbuf::region::{
     Access, Expected, Region, RegionPlan, Section, SectionKind, boot_id,
 };
 
 use crate::actors::{
-    FIXED, IN, Item, MIDDLE, MiddleState, OUT, SEEN, SINK, SOURCE, STATE, SinkState, SourceState,
+    FIXED, LOG, Log, MIDDLE, SEEN, SENT, SINK, SOURCE, STATE, SinkState, SourceState, TAKEN,
+    cell_name,
 };
 use crate::failure::Failure;
-use crate::watch::word_at;
+use crate::place::Place;
+use crate::traffic::{Flow, IN, Item, Link, OUT};
 
-const LINE_PAIR: usize = 128;
 const BUS: &str = "campaign";
 const DIGEST: u64 = 1;
 
-/// How many messages the links hold; powers of two.
+/// A link's ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Capacities {
-    /// Each of the middle's inputs.
-    pub(crate) input: u64,
-    /// Each of the middle's outputs.
-    pub(crate) outputs: u64,
+pub(crate) struct Wire {
+    /// How its slots lie.
+    pub(crate) layout: Layout,
+    /// How many messages it holds; a power of two.
+    pub(crate) capacity: u64,
 }
 
-/// One partition's region, as its owner and as its peers have it mapped.
-#[derive(Debug)]
-pub(crate) struct Place {
-    /// For the owner: writable.
-    pub(crate) own: Region,
-    /// For everybody else: read-only.
-    pub(crate) seen: Region,
+impl Wire {
+    /// Slots with a sequence word each.
+    pub(crate) const fn sequenced(capacity: u64) -> Self {
+        Self {
+            layout: Layout::Sequenced,
+            capacity,
+        }
+    }
+
+    /// Slots side by side, with one tail.
+    pub(crate) const fn contiguous(capacity: u64) -> Self {
+        Self {
+            layout: Layout::Contiguous,
+            capacity,
+        }
+    }
+}
+
+/// The middle's links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// From the source.
+    pub(crate) inputs: &'static [Wire],
+    /// To the sink.
+    pub(crate) outputs: &'static [Wire],
+}
+
+impl Shape {
+    /// The middle's inputs.
+    pub(crate) fn ins(self) -> &'static [Link] {
+        &IN[..self.inputs.len()]
+    }
+
+    /// The middle's outputs.
+    pub(crate) fn outs(self) -> &'static [Link] {
+        &OUT[..self.outputs.len()]
+    }
 }
 
 /// The three regions.
 #[derive(Debug)]
 pub(crate) struct Bus {
-    /// Where the source's actor, cell and the rings of `in` and `side` lie.
+    /// Its links.
+    pub(crate) shape: Shape,
+    /// Where the source's actor, cell and the rings of the middle's inputs lie.
     pub(crate) source: Place,
-    /// Where the middle's actor, cells, credits and the rings of `a` and `b` lie.
+    /// Where the middle's actor, cells, credits and the rings of its outputs lie.
     pub(crate) middle: Place,
     /// Where the sink's actor, cell and credits lie.
     pub(crate) sink: Place,
@@ -103,37 +138,48 @@ impl Bus {
     /// # Errors
     ///
     /// [`Failure::Broken`] if `/dev/shm` has no room for them, or a capacity isn't a power of two.
-    pub(crate) fn create(capacities: Capacities) -> Result<Self, Failure> {
+    pub(crate) fn create(shape: Shape) -> Result<Self, Failure> {
         let directory = Directory::create()
             .map_err(|error| Failure::broken("creating a directory in /dev/shm", error))?;
         let boot = boot_id().map_err(|error| Failure::broken("reading the boot id", error))?;
         let place = |owner, sections| place(&directory.0, boot, owner, sections);
-        let source = vec![
-            actor_section(SOURCE, 0, 2),
+        let (ins, outs) = (shape.ins(), shape.outs());
+        let mut source = vec![
+            actor_section(SOURCE, 0, ins.len()),
             cell::<SourceState>(SOURCE, STATE),
-            ring(IN[0].name, capacities.input)?,
-            ring(IN[1].name, capacities.input)?,
         ];
-        let middle = vec![
-            actor_section(MIDDLE, 2, 2),
-            cell::<MiddleState>(MIDDLE, STATE),
-            cell::<u64>(MIDDLE, FIXED),
-            credit_section(IN[0].name),
-            credit_section(IN[1].name),
-            ring(OUT[0].name, capacities.outputs)?,
-            ring(OUT[1].name, capacities.outputs)?,
-        ];
-        let sink = vec![
-            actor_section(SINK, 2, 0),
+        source.extend(rings(ins, shape.inputs)?);
+        source.extend(hints(MIDDLE, ins.len()));
+        let mut middle = vec![actor_section(MIDDLE, ins.len(), outs.len())];
+        middle.extend((0..ins.len()).map(|index| cell::<Flow>(MIDDLE, &cell_name(TAKEN, index))));
+        middle.extend((0..outs.len()).map(|index| cell::<Flow>(MIDDLE, &cell_name(SENT, index))));
+        middle.push(cell::<Log>(MIDDLE, LOG));
+        middle.push(cell::<u64>(MIDDLE, FIXED));
+        middle.extend(ins.iter().map(|link| credit_section(link.name)));
+        middle.extend(rings(outs, shape.outputs)?);
+        middle.extend(hints(SINK, outs.len()));
+        let mut sink = vec![
+            actor_section(SINK, outs.len(), 0),
             cell::<SinkState>(SINK, SEEN),
-            credit_section(OUT[0].name),
-            credit_section(OUT[1].name),
         ];
+        sink.extend(outs.iter().map(|link| credit_section(link.name)));
         Ok(Self {
+            shape,
             source: place(SOURCE, source)?,
             middle: place(MIDDLE, middle)?,
             sink: place(SINK, sink)?,
         })
+    }
+
+    /// Where the count of the middle's hints is in its image, if it hints.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Broken`] if the region has no such section.
+    pub(crate) fn hints(&self) -> Result<Option<usize>, Failure> {
+        let hinted = self.shape.outputs.len() > SCANNED_LINKS_MAX;
+        let offset = hinted.then(|| self.middle.offset(SectionKind::Hints, SINK));
+        offset.transpose()
     }
 
     /// All bytes as they are now.
@@ -162,112 +208,10 @@ impl Bus {
 }
 
 impl Images {
-    /// These, with another middle.
-    #[must_use]
-    pub(crate) fn with_middle(&self, middle: &[u8]) -> Self {
-        Self {
-            middle: middle.to_vec(),
-            ..self.clone()
-        }
-    }
-
     /// The middle's bytes.
     #[must_use]
     pub(crate) fn middle(&self) -> &[u8] {
         &self.middle
-    }
-}
-
-impl Place {
-    /// The bytes of all sections. What lies before them is never written.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Broken`] if they can't be read.
-    pub(crate) fn image(&self) -> Result<Vec<u8>, Failure> {
-        let mut bytes = vec![0; self.span().1];
-        self.image_into(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// Like [`image`](Self::image), into bytes that an earlier image has.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Broken`] if they can't be read.
-    pub(crate) fn image_into(&self, bytes: &mut [u8]) -> Result<(), Failure> {
-        let read = self.file()?.read_exact_at(bytes, self.span().0 as u64);
-        read.map_err(|error| Failure::broken("reading a region", error))
-    }
-
-    fn restore(&self, image: &[u8]) -> Result<(), Failure> {
-        let written = self.file()?.write_all_at(image, self.span().0 as u64);
-        written.map_err(|error| Failure::broken("restoring a region", error))
-    }
-
-    fn file(&self) -> Result<&fs::File, Failure> {
-        let none = || Failure::broken("reading a region", io::ErrorKind::Unsupported);
-        self.own.file().ok_or_else(none)
-    }
-
-    /// Where the image starts in the file, and its length.
-    fn span(&self) -> (usize, usize) {
-        let sections = self.own.sections();
-        let start = sections.iter().map(|section| section.offset).min();
-        let end = sections
-            .iter()
-            .map(|section| section.offset + section.len)
-            .max();
-        let start = start.unwrap_or(0);
-        (start, end.unwrap_or(0) - start)
-    }
-
-    /// Where a section starts in the image.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Broken`] if there is no such section.
-    pub(crate) fn offset(&self, kind: SectionKind, name: &str) -> Result<usize, Failure> {
-        Ok(self.own.section(kind, name)?.offset - self.span().0)
-    }
-
-    /// The ranges that the active record of `actor` publishes, by output.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Broken`] if there is no such actor.
-    pub(crate) fn ranges(
-        &self,
-        image: &[u8],
-        actor: &str,
-        inputs: usize,
-        outputs: usize,
-    ) -> Result<Vec<(u64, u64)>, Failure> {
-        let control = self.offset(SectionKind::Actor, actor)?;
-        // The control word has a line pair of its own, as has each record; two words come before the positions.
-        let record = ((2 + inputs + 2 * outputs) * 8).next_multiple_of(LINE_PAIR);
-        let active = (word_at(image, control) & 1) as usize;
-        let first = control + LINE_PAIR + active * record + (2 + inputs) * 8;
-        let range = |output: usize| {
-            let from = first + 16 * output;
-            (word_at(image, from), word_at(image, from + 8))
-        };
-        Ok((0..outputs).map(range).collect())
-    }
-
-    /// Where the sequence words of a ring are in the image.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Broken`] if there is no such ring.
-    pub(crate) fn sequences(&self, link: &str) -> Result<Vec<usize>, Failure> {
-        let ring = self.own.section(SectionKind::Ring, link)?;
-        let stride = ring.stride as usize;
-        let slots_len = ring.count as usize * stride;
-        let end = ring.offset + ring.len - self.span().0;
-        Ok((1..=ring.count as usize)
-            .map(|slot| end - slots_len + slot * stride - 8)
-            .collect())
     }
 }
 
@@ -279,14 +223,26 @@ fn cell<S: Message>(actor: &str, name: &str) -> Section {
     )
 }
 
-fn ring(link: &str, capacity: u64) -> Result<Section, Failure> {
-    let shape = RingShape::new(size_of::<Item>(), capacity, false).ok_or_else(|| {
+fn rings(links: &[Link], wires: &[Wire]) -> Result<Vec<Section>, Failure> {
+    let pairs = links.iter().zip(wires);
+    pairs.map(|(link, wire)| ring(link.name, *wire)).collect()
+}
+
+fn ring(link: &str, wire: Wire) -> Result<Section, Failure> {
+    let Wire { layout, capacity } = wire;
+    let shape = RingShape::with_layout(size_of::<Item>(), capacity, false, layout);
+    let shape = shape.ok_or_else(|| {
         Failure::broken(
             format_args!("link `{link}`"),
             format!("capacity {capacity} is not a power of two"),
         )
     })?;
     Ok(ring_section(link, &Item::SCHEMA.to_text(), &shape))
+}
+
+/// What the sender of so many links to `receiver` hints by.
+fn hints(receiver: &str, links: usize) -> Option<Section> {
+    (links > SCANNED_LINKS_MAX).then(|| hints_section(receiver, links))
 }
 
 fn place(

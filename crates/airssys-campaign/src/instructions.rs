@@ -22,6 +22,19 @@ pub(crate) fn marker() {
     raise(Signal::SIGSTOP).expect("a process may signal itself");
 }
 
+/// Stops the calling process as [`marker`] does; its tracer lets it run to the next marker at full speed.
+///
+/// For tens of thousands of instructions that change no shared memory.
+///
+/// # Panics
+///
+/// As for [`marker`].
+pub(crate) fn skip() {
+    raise(SKIP).expect("a process may signal itself");
+}
+
+const SKIP: Signal = Signal::SIGUSR1;
+
 /// Where a stepped child stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -112,7 +125,13 @@ impl Stepped {
     }
 
     fn look(&mut self) -> Result<Stop, Failure> {
-        Ok(match self.0.news()? {
+        let mut news = self.0.news()?;
+        while news == News::Stopped(SKIP) {
+            // The signal itself is not delivered.
+            ptrace::cont(self.0.pid(), None).map_err(refused)?;
+            news = self.0.news()?;
+        }
+        Ok(match news {
             News::Stopped(Signal::SIGTRAP) => Stop::Instruction,
             News::Stopped(Signal::SIGSTOP) => Stop::Marker,
             News::Stopped(signal) => {

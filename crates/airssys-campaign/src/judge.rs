@@ -2,18 +2,19 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use airssys_ringbuf::region::SectionKind;
-use airssys_ringbuf::step::progress;
+use airssys_ringbuf::step::{Progress, progress};
 
 use crate::actors::{
-    FIXED_VALUE, Flow, IN, Incarnation, MIDDLE, Middle, OUT, Plan, Sink, Source, Turn,
+    FIXED_VALUE, Incarnation, Kept, MIDDLE, Plan, Sink, Source, Subject, Turn, attach,
 };
 use crate::bus::Bus;
 use crate::failure::{Failure, ensure};
-use crate::watch::{Watch, word_at};
+use crate::place::word_at;
+use crate::traffic::{Answers, Flow, IN, Item, OUT};
+use crate::watch::Watch;
 
 /// Rounds of all three actors within which every life has come to its end.
-const ROUNDS_MAX: usize = 64;
+const ROUNDS_MAX: usize = 128;
 
 /// Who moves first after the kill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,32 +23,42 @@ pub(crate) enum First {
     Middle,
     /// The sink, which takes what it sees, and the source, which overwrites what was given back.
     Peers,
+    /// The next incarnation of the middle; the sink has been there since before the killed life, and nothing but what shows
+    /// and what is hinted tells it of a message.
+    Waiting,
 }
 
-/// Judges one kill of the middle, whose memory is as the kill left it: recovers as `life`, lets all three
-/// actors go on to the end, and compares what each of them has.
-///
-/// `watch` knows the memory before the kill.
+/// A kill of the middle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kill<'a> {
+    /// The mistake that is planted in the middle.
+    pub(crate) mistake: u8,
+    /// Where it happened; the middle's memory is as the kill left it.
+    pub(crate) bus: &'a Bus,
+    /// Knows the memory before the kill.
+    pub(crate) watch: &'a Watch,
+    /// Messages after which the sink ends.
+    pub(crate) sink_ends: u64,
+    /// The incarnation that recovers.
+    pub(crate) next: Incarnation,
+}
+
+/// Judges one kill: recovers, lets all three actors go on to the end, and compares what each of them has. `waiting` is a sink
+/// that was attached before the kill.
 ///
 /// # Errors
 ///
 /// [`Failure::Violated`] with the first promise that was broken.
-pub(crate) fn judge<const MISTAKE: u8>(
-    bus: &Bus,
-    watch: &Watch,
-    first: First,
-    life: Incarnation,
-) -> Result<(), Failure> {
+pub(crate) fn judge(kill: Kill<'_>, first: First, waiting: Option<Sink>) -> Result<(), Failure> {
     // A planted mistake may make the step panic; that is a way to be caught.
     let judged = catch_unwind(AssertUnwindSafe(|| {
-        let mut trial = Trial::<MISTAKE> {
-            bus,
-            watch: watch.clone(),
-            life,
+        let mut trial = Trial {
+            kill,
+            watch: kill.watch.clone(),
         };
         // What the peers would see comes first: it is what counts, and shows that the harness needs no look inside.
         let ahead = trial.nothing_is_ahead();
-        trial.go_on(first)?;
+        trial.go_on(first, waiting)?;
         ahead
     }));
     judged.unwrap_or_else(|panic| {
@@ -60,64 +71,105 @@ pub(crate) fn judge<const MISTAKE: u8>(
     })
 }
 
-struct Trial<'a, const MISTAKE: u8> {
-    bus: &'a Bus,
+struct Trial<'a> {
+    kill: Kill<'a>,
     watch: Watch,
-    life: Incarnation,
 }
 
-impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
-    fn go_on(&mut self, first: First) -> Result<(), Failure> {
+impl Trial<'_> {
+    fn go_on(&mut self, first: First, waiting: Option<Sink>) -> Result<(), Failure> {
+        let bus = self.kill.bus;
         self.look()?;
-        let mut source = Source::attach(self.bus, 0)?;
-        let mut sink = Sink::attach(self.bus)?;
+        let mut source = Source::attach(bus, 0)?;
+        let mut sink = match waiting {
+            Some(sink) => sink,
+            None => Sink::attach(bus, self.kill.sink_ends)?,
+        };
         if first == First::Peers {
-            while sink.step(u64::MAX)? == Turn::Busy {}
+            sink.drain()?;
             source.step(u64::MAX, false)?;
         }
         let mut middle = self.recover()?;
-        for _ in 0..ROUNDS_MAX {
+        if first == First::Waiting {
+            sink.drain()?;
+            self.check_received(&sink)?;
+        }
+        for round in 0..ROUNDS_MAX {
             source.step(u64::MAX, false)?;
-            middle.step(Plan::Work)?;
-            self.look()?;
-            self.check_consistent(&middle)?;
-            sink.step(u64::MAX)?;
-            if middle.is_done() && sink.is_done() && source.is_refused() {
-                return self.check_end(middle, &sink);
+            self.step(&mut *middle, Plan::Work)?;
+            // A step that comes to nothing gives back what is owed.
+            if round % 3 == 1 {
+                self.step(&mut *middle, Plan::Retry)?;
+            }
+            sink.step(usize::MAX)?;
+            let source_ends = source.is_done() || source.is_refused();
+            if middle.is_done() && sink.is_done() && source_ends {
+                return self.check_end(middle, &source, &sink);
             }
         }
-        let (middle, sink) = (middle.state(), sink.state());
         Err(Failure::Violated(format!(
-            "not at the end after {ROUNDS_MAX} rounds: middle {middle:?}, sink {sink:?}"
+            "not at the end after {ROUNDS_MAX} rounds: middle {:?}, sink {:?}",
+            middle.kept(),
+            sink.state()
         )))
     }
 
-    fn look(&mut self) -> Result<(), Failure> {
-        self.watch.look(&self.bus.middle.image()?)
+    /// One step of the middle, and what must hold after any.
+    fn step(&mut self, middle: &mut dyn Subject, plan: Plan) -> Result<(), Failure> {
+        if middle.is_done() {
+            return Ok(());
+        }
+        let before = self.committed()?;
+        let turn = middle.step(plan)?;
+        self.look()?;
+        self.check_consistent(middle)?;
+        if turn != Turn::Done {
+            self.check_credit(&before)?;
+        }
+        Ok(())
     }
 
-    /// What peers see is committed: no message above `out_to`, no credit above the in position.
+    fn look(&mut self) -> Result<(), Failure> {
+        self.watch.look(&self.kill.bus.middle.image()?)
+    }
+
+    fn committed(&self) -> Result<Progress, Failure> {
+        let Bus { middle, shape, .. } = self.kill.bus;
+        let (ins, outs) = (shape.inputs.len(), shape.outputs.len());
+        Ok(progress(&middle.seen, MIDDLE, ins, outs)?)
+    }
+
+    /// What peers see is committed: no message above `out_to`, no credit above the in position, no close but by an end.
     fn nothing_is_ahead(&self) -> Result<(), Failure> {
-        let committed = progress(&self.bus.middle.seen, MIDDLE, IN.len(), OUT.len())?;
-        let image = self.bus.middle.image()?;
-        for (link, received) in IN.iter().zip(committed.received) {
-            let credit = self.credit(&image, link.name)?;
+        let Bus { middle, shape, .. } = self.kill.bus;
+        let committed = self.committed()?;
+        let image = middle.image()?;
+        for (link, received) in shape.ins().iter().zip(committed.received) {
+            let (credit, close) = middle.credit_words(link.name)?;
+            let (credit, close) = (word_at(&image, credit), word_at(&image, close));
             ensure!(
                 credit <= received,
                 "credit {credit} of `{}` while {received} messages are committed",
                 link.name
             );
+            ensure!(
+                close == 0 || committed.done,
+                "`{}` is closed by a receiver that has not ended",
+                link.name
+            );
         }
-        for (link, sent) in OUT.iter().zip(committed.sent) {
-            let offsets = self.bus.middle.sequences(link.name)?;
-            let newest = offsets
-                .into_iter()
-                .map(|offset| word_at(&image, offset))
-                .max();
-            let newest = newest.unwrap_or(0);
+        for (link, sent) in shape.outs().iter().zip(committed.sent) {
+            let ring = middle.ring_words(link.name, size_of::<Item>())?;
+            let shown = ring.shows.iter().map(|word| word_at(&image, *word));
+            let newest = shown.max().unwrap_or(0);
             ensure!(
                 newest <= sent,
                 "{newest} messages of `{}` are visible, {sent} committed",
+                link.name
+            );
+            ensure!(
+                word_at(&image, ring.close) == 0 || committed.done,
+                "`{}` is closed by a sender that has not ended",
                 link.name
             );
         }
@@ -125,19 +177,61 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
     }
 
     fn credit(&self, image: &[u8], link: &str) -> Result<u64, Failure> {
-        Ok(word_at(
-            image,
-            self.bus.middle.offset(SectionKind::Credit, link)?,
-        ))
+        let (credit, _) = self.kill.bus.middle.credit_words(link)?;
+        Ok(word_at(image, credit))
+    }
+
+    /// Credit is stored when an eighth of a ring is behind, and after any turn in which that link's position did not move.
+    fn check_credit(&self, before: &Progress) -> Result<(), Failure> {
+        let Bus { middle, shape, .. } = self.kill.bus;
+        let after = self.committed()?;
+        let image = middle.image()?;
+        let positions = before.received.iter().zip(&after.received);
+        for ((link, wire), (before, after)) in IN.iter().zip(shape.inputs).zip(positions) {
+            let credit = self.credit(&image, link.name)?;
+            let moved = before != after;
+            let most = if moved {
+                (wire.capacity / 8).max(1) - 1
+            } else {
+                0
+            };
+            ensure!(
+                credit <= *after && after - credit <= most,
+                "credit {credit} of `{}` after a step that took it from {before} to {after}",
+                link.name
+            );
+        }
+        Ok(())
+    }
+
+    /// What is committed is what a sink has received that was there all the time.
+    fn check_received(&self, sink: &Sink) -> Result<(), Failure> {
+        if sink.is_done() {
+            return Ok(());
+        }
+        let sent = self.committed()?.sent;
+        let seen = sink.state().seen;
+        for ((link, sent), seen) in OUT.iter().zip(sent).zip(seen) {
+            ensure!(
+                sent == seen.count,
+                "`{}`: {sent} messages sent, a receiver that waits for them was shown {} by recovery",
+                link.name,
+                seen.count
+            );
+        }
+        Ok(())
     }
 
     /// The next incarnation, which must find a committed state and have given back all that is consumed.
-    fn recover(&mut self) -> Result<Middle<MISTAKE>, Failure> {
-        let middle = Middle::<MISTAKE>::attach(self.bus, self.life)?;
-        let recovered = self.bus.middle.image()?;
+    fn recover(&mut self) -> Result<Box<dyn Subject>, Failure> {
+        let Kill {
+            mistake, bus, next, ..
+        } = self.kill;
+        let middle = attach(mistake, bus, next)?;
+        let recovered = bus.middle.image()?;
         self.watch.look(&recovered)?;
-        self.check_consistent(&middle)?;
-        for (link, taken) in IN.iter().zip(middle.state().taken) {
+        self.check_consistent(&*middle)?;
+        for (link, taken) in IN.iter().zip(middle.kept().taken) {
             let credit = self.credit(&recovered, link.name)?;
             ensure!(
                 credit == taken.count,
@@ -146,53 +240,74 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
                 taken.count
             );
         }
+        if middle.is_done() {
+            self.check_closed(&recovered)?;
+        }
         drop(middle);
-        // Whoever is killed at the end of a recovery leaves it to the next, which finds nothing to do.
-        let middle = Middle::<MISTAKE>::attach(self.bus, self.life)?;
+        // Whoever is killed at the end of a recovery leaves it to the next, which finds nothing to do but to hint again.
+        let middle = attach(mistake, bus, next)?;
         ensure!(
-            self.bus.middle.image()? == recovered,
+            self.without_hints(bus.middle.image()?)? == self.without_hints(recovered)?,
             "a second recovery changed what the first had left"
         );
         Ok(middle)
     }
 
+    fn check_closed(&self, image: &[u8]) -> Result<(), Failure> {
+        let Bus { middle, shape, .. } = self.kill.bus;
+        for link in shape.ins() {
+            let (_, close) = middle.credit_words(link.name)?;
+            ensure!(
+                word_at(image, close) != 0,
+                "`{}`: the middle has ended, and recovery didn't tell the source",
+                link.name
+            );
+        }
+        for link in shape.outs() {
+            let ring = middle.ring_words(link.name, size_of::<Item>())?;
+            ensure!(
+                word_at(image, ring.close) != 0,
+                "`{}`: the middle has ended, and recovery didn't tell the sink",
+                link.name
+            );
+        }
+        Ok(())
+    }
+
+    /// An image with no count of hints: each recovery puts their readers behind.
+    fn without_hints(&self, mut image: Vec<u8>) -> Result<Vec<u8>, Failure> {
+        if let Some(hints) = self.kill.bus.hints()? {
+            image[hints..hints + 8].fill(0);
+        }
+        Ok(image)
+    }
+
     /// State, positions and input agree.
-    fn check_consistent(&self, middle: &Middle<MISTAKE>) -> Result<(), Failure> {
-        let state = middle.state();
-        let committed = progress(&self.bus.middle.seen, MIDDLE, IN.len(), OUT.len())?;
-        let taken = state.taken.map(|flow| flow.count);
-        let sent = state.sent.map(|flow| flow.count);
+    fn check_consistent(&self, middle: &dyn Subject) -> Result<(), Failure> {
+        let kept = middle.kept();
+        let Bus {
+            middle: place,
+            shape,
+            ..
+        } = self.kill.bus;
+        let (ins, outs) = (shape.inputs.len(), shape.outputs.len());
+        let committed = self.committed()?;
+        let counts = |flows: &[Flow]| flows.iter().map(|flow| flow.count).collect::<Vec<_>>();
+        let (taken, sent) = (counts(&kept.taken), counts(&kept.sent));
         ensure!(
             committed.received == taken && committed.sent == sent,
-            "positions and state of different steps: {committed:?}, {state:?}"
+            "positions and state of different steps: {committed:?}, {kept:?}"
         );
-        let image = self.bus.middle.image()?;
-        let ranges = self
-            .bus
-            .middle
-            .ranges(&image, MIDDLE, IN.len(), OUT.len())?;
-        for (link, (range, expected)) in OUT
-            .iter()
-            .zip(ranges.iter().zip(state.before.iter().zip(sent)))
-        {
+        let ranges = place.ranges(&place.image()?, MIDDLE, ins, outs)?;
+        let expected = kept.log.before.iter().copied().zip(sent);
+        for (link, (range, expected)) in OUT.iter().zip(ranges.into_iter().zip(expected)) {
             ensure!(
-                *range == (*expected.0, expected.1),
+                range == expected,
                 "`{}`: the record publishes {range:?}, the step sent {expected:?}",
                 link.name
             );
         }
-        for (link, taken) in IN.iter().zip(state.taken) {
-            ensure!(
-                taken == Flow::of(*link, taken.count, 0),
-                "`{}`: lost, repeated, torn or out of order: {taken:?}",
-                link.name
-            );
-        }
-        let fixed = middle.fixed();
-        ensure!(
-            fixed == FIXED_VALUE,
-            "the cell that no step touches holds {fixed:#x}"
-        );
+        check_model(&kept)?;
         ensure!(
             committed.done == middle.is_done(),
             "done in the record: {}",
@@ -202,40 +317,118 @@ impl<const MISTAKE: u8> Trial<'_, MISTAKE> {
     }
 
     /// Everything that was taken was answered once, and one more incarnation finds itself done.
-    fn check_end(&mut self, middle: Middle<MISTAKE>, sink: &Sink) -> Result<(), Failure> {
-        self.check_consistent(&middle)?;
-        let (state, seen) = (middle.state(), sink.state().seen);
+    fn check_end(
+        &mut self,
+        middle: Box<dyn Subject>,
+        source: &Source,
+        sink: &Sink,
+    ) -> Result<(), Failure> {
+        self.check_consistent(&*middle)?;
+        let kept = middle.kept();
         drop(middle);
+        if self.kill.sink_ends == u64::MAX {
+            self.check_arrived(&kept, source, sink)?;
+        } else {
+            check_part_arrived(&kept, sink)?;
+        }
+        self.check_stays_ended(&kept)
+    }
+
+    fn check_arrived(&self, kept: &Kept, source: &Source, sink: &Sink) -> Result<(), Failure> {
+        let taken: u64 = kept.taken.iter().map(|flow| flow.count).sum();
+        let limit = self.kill.next.limit;
+        let expected = match limit {
+            u64::MAX => source.sent(),
+            limit => limit,
+        };
         ensure!(
-            state.taken[0].count == self.life.limit,
-            "{} messages consumed, expected {}",
-            state.taken[0].count,
-            self.life.limit
+            taken == expected,
+            "{taken} messages consumed, expected {expected}"
         );
-        for (link, (sent, seen)) in OUT.iter().zip(state.sent.iter().zip(seen)) {
+        let state = sink.state();
+        for (link, (sent, seen)) in OUT.iter().zip(kept.sent.iter().zip(state.seen)) {
             ensure!(
                 *sent == seen,
                 "`{}`: lost, repeated, torn or out of order: sent {sent:?}, seen {seen:?}",
                 link.name
             );
         }
-        let mut ended = self.bus.middle.image()?;
-        let next = Middle::<MISTAKE>::attach(self.bus, self.life)?;
+        ensure!(
+            state.answered == kept.log.answered,
+            "answered {:?}, the sink has {:?}",
+            kept.log.answered,
+            state.answered
+        );
+        Ok(())
+    }
+
+    fn check_stays_ended(&mut self, kept: &Kept) -> Result<(), Failure> {
+        let Kill {
+            mistake, bus, next, ..
+        } = self.kill;
+        let mut ended = bus.middle.image()?;
+        let next = attach(mistake, bus, next)?;
         // A step gives back when it is due, recovery gives back everything: nothing else may have changed.
-        for (link, taken) in IN.iter().zip(state.taken) {
-            let credit = self.bus.middle.offset(SectionKind::Credit, link.name)?;
+        for (link, taken) in IN.iter().zip(&kept.taken) {
+            let (credit, _) = bus.middle.credit_words(link.name)?;
             ended[credit..credit + 8].copy_from_slice(&taken.count.to_ne_bytes());
         }
         ensure!(next.is_done(), "an incarnation after the end isn't done");
         ensure!(
-            next.state() == state,
-            "an incarnation after the end has {:?}, not {state:?}",
-            next.state()
+            next.kept() == *kept,
+            "an incarnation after the end has {:?}, not {kept:?}",
+            next.kept()
         );
         ensure!(
-            self.bus.middle.image()? == ended,
+            self.without_hints(bus.middle.image()?)? == self.without_hints(ended)?,
             "an incarnation after the end changed the region"
         );
         Ok(())
     }
+}
+
+/// What it keeps is what a model has that never died: its input whole and in order, and one answer to each message of it.
+fn check_model(kept: &Kept) -> Result<(), Failure> {
+    for (link, taken) in IN.iter().zip(&kept.taken) {
+        ensure!(
+            *taken == Flow::of(*link, taken.count, 0),
+            "`{}`: lost, repeated, torn or out of order: {taken:?}",
+            link.name
+        );
+    }
+    check_answers(kept)
+}
+
+/// One answer to each message, and no cell of two steps.
+pub(crate) fn check_answers(kept: &Kept) -> Result<(), Failure> {
+    let mut answered = Answers::NONE;
+    for (link, taken) in IN.iter().zip(&kept.taken) {
+        for seq in 0..taken.count {
+            answered.add(Answers::to(*link, seq));
+        }
+    }
+    ensure!(
+        kept.log.answered == answered,
+        "answered {:?}, received {answered:?}",
+        kept.log.answered
+    );
+    ensure!(kept.log.is_whole(), "a torn cell: {:?}", kept.log);
+    ensure!(
+        kept.fixed == FIXED_VALUE,
+        "the cell that no step touches holds {:#x}",
+        kept.fixed
+    );
+    Ok(())
+}
+
+/// A sink that has ended has what came until then.
+fn check_part_arrived(kept: &Kept, sink: &Sink) -> Result<(), Failure> {
+    for (link, (sent, seen)) in OUT.iter().zip(kept.sent.iter().zip(sink.state().seen)) {
+        ensure!(
+            seen.count <= sent.count && seen.torn == 0 && seen.misordered == 0,
+            "`{}`: repeated, torn or out of order: sent {sent:?}, seen {seen:?}",
+            link.name
+        );
+    }
+    Ok(())
 }

@@ -1,8 +1,9 @@
 //! Fault campaigns: kill a real step anywhere, and check what is left.
 //!
-//! Three partitions stand in a row, source, middle and sink, over real regions and on the ports that every actor has. Who
-//! is killed leaves its region; the next incarnation recovers from it, and all three go on. Then every message must have
-//! arrived once, whole and in order, and the state must agree with it.
+//! Three partitions stand in a row, source, middle and sink, over real regions and on the ports that every actor has. The
+//! middle draws how much it takes, of which links, and where its answers go. Who is killed leaves its region; the next
+//! incarnation recovers from it, and all three go on. Then every message must have arrived once, whole and in order, each must
+//! have been answered once, and the state must agree with it. `scenarios` are the lives of which every instruction is judged.
 //!
 //! [`ALL`] is the register of campaigns, [`run`] runs one of them; the command `airssys-campaign` does nothing else.
 //!
@@ -18,14 +19,15 @@ mod failure;
 mod hostile;
 mod instructions;
 mod judge;
-mod lives;
 mod maps;
 mod open;
+mod place;
 mod points;
 mod process;
 mod quiet;
 mod random;
 mod run;
+mod scenarios;
 mod seed;
 mod snapshot;
 mod traffic;

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use airssys_campaign::{ALL, Campaign, Options, find, run};
@@ -9,6 +10,9 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Command, value_parser};
 
 const LIST: &str = "list";
+
+/// What clap exits with, too.
+const BAD_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     if let Some(code) = airssys_campaign::round() {
@@ -21,9 +25,14 @@ fn main() -> ExitCode {
         seconds: matches.get_one("seconds").copied(),
         seed: matches.get_one("seed").copied(),
         json: matches.get_flag("json"),
+        write: matches.get_one("write").cloned(),
     };
+    if options.write.is_some() && name != "mutants" {
+        eprintln!("--write: `{name}` has no document to write; only `mutants` has");
+        return ExitCode::from(BAD_USAGE);
+    }
     match find(name) {
-        Some(campaign) => run(campaign, options),
+        Some(campaign) => run(campaign, &options),
         None => list(options.json),
     }
 }
@@ -58,6 +67,13 @@ fn command() -> Command {
                 .value_name("K")
                 .value_parser(value_parser!(u64))
                 .help("Bring the draws of an earlier run back"),
+        )
+        .arg(
+            Arg::new("write")
+                .long("write")
+                .value_name("PATH")
+                .value_parser(value_parser!(PathBuf))
+                .help("Keep the table of `mutants` as this document, with every scenario in it"),
         )
         .arg(
             Arg::new("json")

@@ -1,15 +1,17 @@
 //! Every point of every life, on the step as it is or with a mistake planted in it.
 
-use crate::actors::{Incarnation, Plan, Sink, Source, Turn};
+use airssys_ringbuf::step::mistake;
+
+use crate::actors::{Plan, Sink, Source};
 use crate::bus::{Bus, Images};
 use crate::failure::Failure;
-use crate::judge::{First, judge};
-use crate::lives::{LIVES, Life, RECOVERY, body};
+use crate::judge::{First, Kill, judge};
 use crate::process::OneCore;
+use crate::scenarios::{Life, RECOVERY, Scenario, body};
 use crate::snapshot::{Point, Trace, kill_at, trace};
 use crate::watch::Watch;
 
-/// Incarnations: 1 may be before a life and 2 is killed in it.
+/// Incarnations: those before are a life's own.
 const JUDGING: u64 = 3;
 const SECOND: u64 = 4;
 const JUDGING_SECOND: u64 = 5;
@@ -17,7 +19,7 @@ const JUDGING_SECOND: u64 = 5;
 /// The marker at the start of a life.
 const ATTACHING: usize = 0;
 
-const ORDERS: [First; 2] = [First::Middle, First::Peers];
+const ORDERS: [First; 3] = [First::Middle, First::Peers, First::Waiting];
 
 /// How much is done beyond judging the memory after each instruction. Each figure is "every so manieth"; 1 for all.
 ///
@@ -25,13 +27,17 @@ const ORDERS: [First; 2] = [First::Middle, First::Peers];
 /// instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Budget {
-    /// Instructions of recovery and steps at which a process is really killed, besides those that change memory and those
-    /// right before them.
+    /// Instructions of recovery and steps at which a process is really killed.
     pub(crate) kill_stride: usize,
+    /// Instructions that change memory, and those right before them, at which a process is really killed besides.
+    pub(crate) change_kill_stride: usize,
     /// Instructions of attaching, tens of thousands that change no memory, at which a process is really killed.
     pub(crate) attach_kill_stride: usize,
-    /// Memories that a kill can leave from which a second life, recovery and a step, is killed at each instruction in turn.
-    pub(crate) second_life_stride: usize,
+    /// Of each life, memories that a kill can leave from which a second life, recovery and a step, is killed at each instruction
+    /// in turn: so many, not every so manieth.
+    pub(crate) second_lives: usize,
+    /// Attaching is judged, of the lives that say so.
+    pub(crate) attaching: bool,
     /// Where the first of every so many lies: another one reaches other points.
     pub(crate) offset: usize,
 }
@@ -53,70 +59,77 @@ pub(crate) struct Tally {
     pub(crate) trials: usize,
 }
 
-/// How a planted mistake fared.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// How a planted mistake fared in a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caught {
-    /// What was done.
-    pub(crate) tally: Tally,
-    /// Promises found broken, in judgements and on the way to them.
-    pub(crate) violations: usize,
-    /// Where the first one was, and what it found.
-    pub(crate) first: Option<String>,
+    /// Judgements up to the one that caught it; 0 if it kept a life from being led at all.
+    pub(crate) trials: usize,
+    /// Where that was, and what it found.
+    pub(crate) how: String,
 }
 
-/// Judges every instruction of every life, as if the middle had been killed after it, and really kills it after many.
-/// `judged` hears of each life that was judged.
+/// Judges every instruction of a scenario's lives, as if the middle had been killed after it, and really kills it after many.
+/// What is drawn follows from `seed`; `judged` hears of each life that was judged.
 ///
 /// # Errors
 ///
 /// The first [`Failure`], with its place.
 pub(crate) fn every_instruction(
+    scenario: &Scenario,
     budget: Budget,
+    seed: u64,
     mut judged: impl FnMut(&Tally),
 ) -> Result<Tally, Failure> {
     let _pinned = OneCore::pin();
-    let mut campaign = Campaign::<{ airssys_ringbuf::step::mistake::NONE }>::default();
-    for (index, life) in LIVES.iter().enumerate() {
-        // Attaching is the same code in every life, and changes no memory.
-        let from = if index == 0 { ATTACHING } else { RECOVERY };
-        let stage = campaign.first_lives(life, from, Err)?;
-        let rest = campaign.second_lives(&stage, life, budget);
-        let rest = rest.and_then(|()| campaign.real_kills(&stage, life, budget));
+    let mut campaign = Campaign::new(mistake::NONE, seed);
+    for life in scenario.lives {
+        // Attaching is about the same code in every life, and changes no memory: once is enough.
+        let from = if budget.attaching && life.judges_attaching {
+            ATTACHING
+        } else {
+            RECOVERY
+        };
+        let judging = campaign.first_lives(life, from).and_then(|stage| {
+            campaign.second_lives(&stage, life, budget)?;
+            campaign.real_kills(&stage, life, budget)
+        });
         judged(&campaign.tally);
-        rest.map_err(|failure| failure.at(life.name))?;
+        judging.map_err(|failure| failure.at(format_args!("{}, {}", scenario.name, life.name)))?;
     }
     Ok(campaign.tally)
 }
 
-/// The memory part of [`every_instruction`] on a step with a planted mistake.
+/// The memory part of [`every_instruction`] on a step with a planted mistake, up to the judgement that catches it.
 ///
 /// # Errors
 ///
 /// [`Failure::Broken`] alone: what is violated is what this is after.
-pub(crate) fn catch_mistake<const MISTAKE: u8>() -> Result<Caught, Failure> {
+pub(crate) fn catch_mistake(
+    mistake: u8,
+    scenario: &Scenario,
+    seed: u64,
+) -> Result<Option<Caught>, Failure> {
     let _pinned = OneCore::pin();
-    let mut campaign = Campaign::<MISTAKE>::default();
-    let mut caught = Caught::default();
-    for life in &LIVES {
-        let mut note = |failure: Failure| match failure {
-            Failure::Violated(what) => {
-                caught.violations += 1;
-                caught.first.get_or_insert(what);
-                Ok(())
-            }
-            Failure::Broken(_) => Err(failure),
-        };
-        match campaign.first_lives(life, RECOVERY, &mut note) {
+    let mut campaign = Campaign::new(mistake, seed);
+    for life in scenario.lives {
+        match campaign.first_lives(life, RECOVERY) {
             Ok(_) => {}
-            Err(failure) => note(failure.at(life.name))?,
+            Err(Failure::Violated(how)) => {
+                return Ok(Some(Caught {
+                    trials: campaign.tally.trials,
+                    how: format!("{}, {how}", life.name),
+                }));
+            }
+            Err(failure @ Failure::Broken(_)) => return Err(failure),
         }
     }
-    caught.tally = campaign.tally;
-    Ok(caught)
+    Ok(None)
 }
 
-#[derive(Debug, Default)]
-struct Campaign<const MISTAKE: u8> {
+#[derive(Debug)]
+struct Campaign {
+    mistake: u8,
+    seed: u64,
     tally: Tally,
 }
 
@@ -129,149 +142,195 @@ struct Stage {
     watch: Watch,
 }
 
-impl<const MISTAKE: u8> Campaign<MISTAKE> {
-    /// Traces a life from its marker `from` on and judges each memory in it; `note` says whether a failure there ends
-    /// the campaign.
-    fn first_lives(
-        &mut self,
-        life: &Life,
-        from: usize,
-        mut note: impl FnMut(Failure) -> Result<(), Failure>,
-    ) -> Result<Stage, Failure> {
-        let bus = Bus::create(life.capacities)?;
-        let start = life.prepare::<MISTAKE>(&bus)?;
-        let trace = trace(&bus, life.body::<MISTAKE>(&bus), from)?;
-        let mut watch = Watch::new(&bus.middle)?;
+/// Where a judged kill was.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    life: &'a Life,
+    bus: &'a Bus,
+    /// What lay in the regions when the killed life began.
+    start: &'a Images,
+    watch: &'a Watch,
+}
+
+impl Campaign {
+    fn new(mistake: u8, seed: u64) -> Self {
+        Self {
+            mistake,
+            seed,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Traces a life from its marker `from` on and judges each memory in it.
+    fn first_lives(&mut self, life: &Life, from: usize) -> Result<Stage, Failure> {
+        let bus = Bus::create(life.shape)?;
+        let start = life.prepare(self.mistake, &bus, self.seed)?;
+        let trace = trace(&bus, life.body(self.mistake, &bus, self.seed), from)?;
+        let mut watch = Watch::new(&bus)?;
         watch.look(start.middle())?;
-        let stage = Stage {
+        self.tally.points += trace.points();
+        self.tally.memories += trace.snapshots.len();
+        let mut seen = watch.clone();
+        for snapshot in &trace.snapshots {
+            let place = |failure: Failure| failure.at(format_args!("killed at {}", snapshot.point));
+            seen.look(&snapshot.image).map_err(place)?;
+            let at = At {
+                life,
+                bus: &bus,
+                start: &start,
+                watch: &seen,
+            };
+            for first in ORDERS {
+                self.judge_memory(at, &snapshot.image, first, JUDGING)
+                    .map_err(place)?;
+            }
+        }
+        Ok(Stage {
             bus,
             start,
             trace,
             watch,
-        };
-        self.tally.points += stage.trace.points();
-        self.tally.memories += stage.trace.snapshots.len();
-        let place = |point: Point| format!("{}, killed at {point}", life.name);
-        let mut watch = stage.watch.clone();
-        for snapshot in &stage.trace.snapshots {
-            if let Err(failure) = watch.look(&snapshot.image) {
-                note(failure.at(place(snapshot.point)))?;
-            }
-            for first in ORDERS {
-                stage
-                    .bus
-                    .restore(&stage.start.with_middle(&snapshot.image))?;
-                let judged = self.judge(
-                    &stage.bus,
-                    &watch,
-                    first,
-                    Incarnation::new(JUDGING, life.limit),
-                );
-                judged.or_else(|failure| note(failure.at(place(snapshot.point))))?;
-            }
-        }
-        Ok(stage)
+        })
+    }
+
+    /// Judges a kill that left this memory.
+    fn judge_memory(
+        &mut self,
+        at: At<'_>,
+        image: &[u8],
+        first: First,
+        nonce: u64,
+    ) -> Result<(), Failure> {
+        at.bus.restore(at.start)?;
+        let waiting = at.waiting(first)?;
+        at.bus.middle.restore(image)?;
+        self.judge(at, first, waiting, nonce)
     }
 
     fn judge(
         &mut self,
-        bus: &Bus,
-        watch: &Watch,
+        at: At<'_>,
         first: First,
-        life: Incarnation,
+        waiting: Option<Sink>,
+        nonce: u64,
     ) -> Result<(), Failure> {
         self.tally.trials += 1;
-        judge::<MISTAKE>(bus, watch, first, life)
-            .map_err(|failure| failure.at(format!("{first:?} first")))
+        let kill = Kill {
+            mistake: self.mistake,
+            bus: at.bus,
+            watch: at.watch,
+            sink_ends: at.life.sink_ends,
+            next: at.life.incarnation(nonce, self.seed),
+        };
+        judge(kill, first, waiting).map_err(|failure| failure.at(format_args!("{first:?} first")))
     }
 
     /// From memories that a kill can leave: a second life, each memory of which is judged.
     fn second_lives(&mut self, stage: &Stage, life: &Life, budget: Budget) -> Result<(), Failure> {
         let bus = &stage.bus;
         let mut watch = stage.watch.clone();
+        let stride = (stage.trace.snapshots.len() / budget.second_lives.max(1)).max(1);
         for (index, killed) in stage.trace.snapshots.iter().enumerate() {
             watch.look(&killed.image)?;
-            if !(index + budget.offset).is_multiple_of(budget.second_life_stride.max(1)) {
+            if !(index + budget.offset).is_multiple_of(stride) {
                 continue;
             }
-            let first = ORDERS[index % 2];
+            let peers = (index / stride).is_multiple_of(2);
             let place = |failure: Failure| {
-                failure.at(format!(
-                    "killed at {}, then {first:?} first, killed again",
-                    killed.point
+                let who = if peers { "the peers" } else { "the middle" };
+                let point = killed.point;
+                failure.at(format_args!(
+                    "killed at {point}, then {who} first, killed again"
                 ))
             };
-            bus.restore(&stage.start.with_middle(&killed.image))?;
-            if first == First::Peers {
-                peers_move(bus).map_err(place)?;
+            bus.restore(&stage.start)?;
+            bus.middle.restore(&killed.image)?;
+            if peers {
+                peers_move(bus, life).map_err(place)?;
             }
             let start = bus.images()?;
-            let life_again = Incarnation::new(SECOND, life.limit);
-            let body = body::<MISTAKE>(bus, life_again, &[Plan::Work]);
-            let second = trace(bus, body, RECOVERY).map_err(place)?;
-            self.second_life(bus, &watch, &start, &second, life.limit)
+            let again = life.incarnation(SECOND, self.seed);
+            let second = trace(bus, body(self.mistake, bus, again, &[Plan::Work]), RECOVERY);
+            let at = At {
+                life,
+                bus,
+                start: &start,
+                watch: &watch,
+            };
+            self.second_life(at, &second.map_err(place)?)
                 .map_err(place)?;
         }
         Ok(())
     }
 
-    fn second_life(
-        &mut self,
-        bus: &Bus,
-        watch: &Watch,
-        start: &Images,
-        second: &Trace,
-        limit: u64,
-    ) -> Result<(), Failure> {
+    fn second_life(&mut self, at: At<'_>, second: &Trace) -> Result<(), Failure> {
         self.tally.second_points += second.points();
         self.tally.second_memories += second.snapshots.len();
-        let mut watch = watch.clone();
+        let mut watch = at.watch.clone();
         for (snapshot, first) in second.snapshots.iter().zip(ORDERS.into_iter().cycle()) {
-            let at = |failure: Failure| failure.at(format_args!("at {}", snapshot.point));
-            watch.look(&snapshot.image).map_err(at)?;
-            bus.restore(&start.with_middle(&snapshot.image))?;
-            self.judge(bus, &watch, first, Incarnation::new(JUDGING_SECOND, limit))
-                .map_err(at)?;
+            let place = |failure: Failure| failure.at(format_args!("at {}", snapshot.point));
+            watch.look(&snapshot.image).map_err(place)?;
+            let at = At {
+                watch: &watch,
+                ..at
+            };
+            self.judge_memory(at, &snapshot.image, first, JUDGING_SECOND)
+                .map_err(place)?;
         }
         Ok(())
     }
 
-    /// Really kills the middle in this life: at all instructions that change memory, right before those, and at every so
-    /// manieth of the others.
+    /// Really kills the middle in this life: at instructions that change memory, right before those, and at others.
     fn real_kills(&mut self, stage: &Stage, life: &Life, budget: Budget) -> Result<(), Failure> {
-        let bus = &stage.bus;
+        let at = At {
+            life,
+            bus: &stage.bus,
+            start: &stage.start,
+            watch: &stage.watch,
+        };
         let points = kill_points(&stage.trace, budget).into_iter();
         for (point, first) in points.zip(ORDERS.into_iter().cycle()) {
-            bus.restore(&stage.start)?;
-            kill_at(life.body::<MISTAKE>(bus), point)?;
+            at.bus.restore(at.start)?;
+            let waiting = at.waiting(first)?;
+            kill_at(life.body(self.mistake, at.bus, self.seed), point)?;
             self.tally.kills += 1;
-            let judged = self.judge(
-                bus,
-                &stage.watch,
-                first,
-                Incarnation::new(JUDGING, life.limit),
-            );
-            judged.map_err(|failure| failure.at(format_args!("really killed at {point}")))?;
+            self.judge(at, first, waiting, JUDGING)
+                .map_err(|failure| failure.at(format_args!("really killed at {point}")))?;
         }
         Ok(())
     }
 }
 
+impl At<'_> {
+    /// A sink that is there before the killed life, where one shall be.
+    fn waiting(&self, first: First) -> Result<Option<Sink>, Failure> {
+        if first != First::Waiting {
+            return Ok(None);
+        }
+        let mut sink = Sink::attach(self.bus, self.life.sink_ends)?;
+        sink.drain()?;
+        Ok(Some(sink))
+    }
+}
+
 fn kill_points(trace: &Trace, budget: Budget) -> Vec<Point> {
-    let mut points: Vec<Point> = trace
-        .snapshots
-        .iter()
+    // Of however few, one at least.
+    let every = |stride: usize, count: usize| {
+        let stride = stride.clamp(1, count.max(1));
+        (budget.offset % stride, stride)
+    };
+    let (first, stride) = every(budget.change_kill_stride, trace.snapshots.len());
+    let changes = trace.snapshots.iter().skip(first).step_by(stride);
+    let mut points: Vec<Point> = changes
         .map(|snapshot| snapshot.point)
+        .flat_map(|point| {
+            let before = Point {
+                instruction: point.instruction.saturating_sub(1),
+                ..point
+            };
+            [before, point]
+        })
         .collect();
-    let before = points
-        .iter()
-        .filter(|point| point.instruction > 0)
-        .map(|point| Point {
-            instruction: point.instruction - 1,
-            ..*point
-        });
-    let before: Vec<Point> = before.collect();
-    points.extend(before);
     for (marker, instructions) in trace.instructions.iter().enumerate() {
         let stride = match marker {
             ATTACHING => budget.attach_kill_stride,
@@ -290,9 +349,7 @@ fn kill_points(trace: &Trace, budget: Budget) -> Vec<Point> {
 }
 
 /// The sink takes all that it sees, and the source overwrites all that was given back.
-fn peers_move(bus: &Bus) -> Result<(), Failure> {
-    let mut sink = Sink::attach(bus)?;
-    while sink.step(u64::MAX)? == Turn::Busy {}
-    Source::attach(bus, 0)?.step(u64::MAX, false)?;
-    Ok(())
+fn peers_move(bus: &Bus, life: &Life) -> Result<(), Failure> {
+    Sink::attach(bus, life.sink_ends)?.drain()?;
+    Source::attach(bus, 0)?.step(u64::MAX, false).map(drop)
 }

@@ -91,14 +91,22 @@ impl Child {
         self.pid
     }
 
+    /// Sends the child SIGKILL, and leaves it to be reaped.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Broken`] if the kernel refuses.
+    pub(crate) fn strike(&self) -> Result<(), Failure> {
+        kill(self.pid, Signal::SIGKILL).map_err(|errno| Failure::broken("killing a child", errno))
+    }
+
     /// Kills the child with SIGKILL and reaps it. A child that had ended before says how.
     ///
     /// # Errors
     ///
     /// [`Failure::Broken`] if the kernel refuses.
     pub(crate) fn kill(&mut self) -> Result<End, Failure> {
-        kill(self.pid, Signal::SIGKILL)
-            .map_err(|errno| Failure::broken("killing a child", errno))?;
+        self.strike()?;
         self.reap()
     }
 

@@ -1,7 +1,7 @@
 //! Whether a spinning step allocates or calls the kernel: counted, in a traced child between two markers.
 
-use crate::actors::{Incarnation, Middle, Plan, Sink, Source};
-use crate::bus::{Bus, Capacities};
+use crate::actors::{Incarnation, Plan, Receives, Sends, Sink, Source, Style, attach};
+use crate::bus::{Bus, Shape, Wire};
 use crate::failure::{Failure, ensure};
 use crate::instructions::{Stepped, marker};
 use airssys_ringbuf::Message;
@@ -11,6 +11,16 @@ use airssys_ringbuf::step::{Attach, Clock, ClockSource, Durable, StepCore, Verdi
 
 /// Rounds of all actors between two markers.
 const ROUNDS: u64 = 2_000;
+
+const SHAPE: Shape = Shape {
+    inputs: &[Wire::sequenced(64), Wire::contiguous(64)],
+    outputs: &[Wire::contiguous(64), Wire::sequenced(64)],
+};
+
+const STYLE: Style = Style {
+    receives: Receives::Drain,
+    sends: Sends::Claim,
+};
 
 /// Exit code of a child in which something was allocated.
 const ALLOCATED: i32 = 4;
@@ -39,10 +49,7 @@ pub fn quiet_steps(planted: Planted, allocations: impl Fn() -> u64) -> Result<(u
 }
 
 fn judge(planted: Planted, allocations: impl Fn() -> u64) -> Result<(u64, bool), Failure> {
-    let bus = Bus::create(Capacities {
-        input: 64,
-        outputs: 64,
-    })?;
+    let bus = Bus::create(SHAPE)?;
     let body = || live(&bus, planted, &allocations).unwrap_or(1);
     let mut child = Stepped::spawn(body)?;
     // The first span has nothing in it but what a marker needs itself.
@@ -60,21 +67,28 @@ fn judge(planted: Planted, allocations: impl Fn() -> u64) -> Result<(u64, bool),
 
 fn live(bus: &Bus, planted: Planted, allocations: &impl Fn() -> u64) -> Result<i32, Failure> {
     let mut source = Source::attach(bus, 0)?;
-    let life = Incarnation::new(1, u64::MAX);
-    let mut middle = Middle::<{ mistake::NONE }>::attach(bus, life)?;
-    let mut sink = Sink::attach(bus)?;
+    let life = Incarnation {
+        nonce: 1,
+        limit: u64::MAX,
+        style: STYLE,
+        seed: 0,
+        pause: || {},
+        skip: || {},
+    };
+    let mut middle = attach(mistake::NONE, bus, life)?;
+    let mut sink = Sink::attach(bus, u64::MAX)?;
     let region = Timed::region()?;
     let mut timed = Timed::attach(&region)?;
     let mut round = |number: u64| -> Result<(), Failure> {
         source.step(1 + number % 5, false)?;
         middle.step(match number % 7 {
-            3 => Plan::Abort,
+            3 => Plan::Retry,
             5 => Plan::Idle,
             _ => Plan::Work,
         })?;
         // Now and then the outputs fill up, and sends are refused.
         if number % 50 > 30 {
-            sink.step(u64::MAX)?;
+            sink.step(usize::MAX)?;
         }
         timed.step()
     };

@@ -1,6 +1,7 @@
 //! One run of a campaign: how much of it, what it says on the way, and what came of it.
 
 use std::cell::Cell;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ const TOLD_MAX: u64 = 20;
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
 /// How much of a campaign is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// How many trials; the campaign's own count if neither this nor a time is given.
     pub count: Option<u64>,
@@ -30,6 +31,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// Nothing on stdout but the last line.
     pub json: bool,
+    /// Where the campaign's table is to be kept, of one that has a document.
+    pub write: Option<PathBuf>,
 }
 
 /// What came of a run, beyond its trials.
@@ -48,13 +51,14 @@ pub(crate) struct Run {
     began: Instant,
     end: Option<Instant>,
     seed: u64,
+    write: Option<PathBuf>,
     trials: Cell<u64>,
     violations: Cell<u64>,
     said_at: Cell<Instant>,
 }
 
 impl Run {
-    fn new(campaign: &Campaign, options: Options) -> Self {
+    fn new(campaign: &Campaign, options: &Options) -> Self {
         let began = Instant::now();
         let count = match (options.count, options.seconds) {
             (Some(count), _) => count,
@@ -71,6 +75,7 @@ impl Run {
             began,
             end,
             seed: options.seed.unwrap_or_else(fresh_seed),
+            write: options.write.clone(),
             trials: Cell::new(0),
             violations: Cell::new(0),
             said_at: Cell::new(began),
@@ -85,6 +90,11 @@ impl Run {
     /// The seed of all draws.
     pub(crate) fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// Where the document goes, if one is asked for.
+    pub(crate) fn write(&self) -> Option<&Path> {
+        self.write.as_deref()
     }
 
     /// Draws of this run.
@@ -142,7 +152,7 @@ impl Run {
 /// The last line on stdout is one JSON object: campaign, trials, violations, seed.
 #[expect(clippy::print_stdout, reason = "the command's answer")]
 #[must_use]
-pub fn run(campaign: &Campaign, options: Options) -> ExitCode {
+pub fn run(campaign: &Campaign, options: &Options) -> ExitCode {
     let run = Run::new(campaign, options);
     run.tell(format_args!("seed {}", run.seed));
     let code = match (campaign.run)(&run) {
@@ -220,5 +230,5 @@ pub fn short(name: &str) -> ExitCode {
         seed: seed.and_then(|seed| seed.parse().ok()),
         ..Options::default()
     };
-    run(campaign, options)
+    run(campaign, &options)
 }

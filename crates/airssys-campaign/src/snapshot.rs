@@ -6,8 +6,8 @@
 use crate::bus::Bus;
 use crate::failure::{Failure, ensure};
 use crate::instructions::{Stepped, Stop};
-use crate::lives::RECOVERY;
 use crate::process::End;
+use crate::scenarios::RECOVERY;
 
 /// A place in a life: after so many instructions behind a marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

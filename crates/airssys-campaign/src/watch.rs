@@ -2,9 +2,11 @@
 
 use airssys_ringbuf::region::SectionKind;
 
-use crate::actors::{IN, MIDDLE, OUT};
-use crate::bus::Place;
+use crate::actors::MIDDLE;
+use crate::bus::Bus;
 use crate::failure::{Failure, ensure};
+use crate::place::word_at;
+use crate::traffic::Item;
 
 /// The words, and what they last were.
 #[derive(Clone, Debug)]
@@ -20,29 +22,35 @@ struct Word {
 }
 
 impl Watch {
-    /// Over the control word, the credits, and both rings' sequence and close words.
+    /// Over the control word, credits, closes, `reserved`, sequence words or tails, and the count of hints.
     ///
     /// # Errors
     ///
-    /// [`Failure::Broken`] if `middle` isn't the middle's.
-    pub(crate) fn new(middle: &Place) -> Result<Self, Failure> {
-        let mut words = vec![Word::new(
-            "the control word",
-            middle.offset(SectionKind::Actor, MIDDLE)?,
-        )];
-        for link in IN {
-            words.push(Word::new(
-                format!("the credit of `{}`", link.name),
-                middle.offset(SectionKind::Credit, link.name)?,
-            ));
+    /// [`Failure::Broken`] if the middle's region isn't of this harness.
+    pub(crate) fn new(bus: &Bus) -> Result<Self, Failure> {
+        let middle = &bus.middle;
+        let control = middle.offset(SectionKind::Actor, MIDDLE)?;
+        let mut words = vec![Word::new("the control word", control)];
+        for link in bus.shape.ins() {
+            let (credit, close) = middle.credit_words(link.name)?;
+            words.push(Word::new(format!("the credit of `{}`", link.name), credit));
+            words.push(Word::new(format!("the end of `{}`", link.name), close));
         }
-        for link in OUT {
-            let close = middle.offset(SectionKind::Ring, link.name)?;
-            words.push(Word::new(format!("the close of `{}`", link.name), close));
-            for (slot, offset) in middle.sequences(link.name)?.into_iter().enumerate() {
-                let what = format!("the sequence word of slot {slot} of `{}`", link.name);
+        for link in bus.shape.outs() {
+            let ring = middle.ring_words(link.name, size_of::<Item>())?;
+            words.push(Word::new(
+                format!("the close of `{}`", link.name),
+                ring.close,
+            ));
+            let what = format!("what is reserved of `{}`", link.name);
+            words.push(Word::new(what, ring.reserved));
+            for (slot, offset) in ring.shows.into_iter().enumerate() {
+                let what = format!("the word of slot {slot} of `{}`", link.name);
                 words.push(Word::new(what, offset));
             }
+        }
+        if let Some(hints) = bus.hints()? {
+            words.push(Word::new("the count of hints", hints));
         }
         Ok(Self { words })
     }
@@ -75,11 +83,4 @@ impl Word {
             last: 0,
         }
     }
-}
-
-/// The word at a byte offset of an image.
-pub(crate) fn word_at(image: &[u8], offset: usize) -> u64 {
-    let mut word = [0; 8];
-    word.copy_from_slice(&image[offset..offset + 8]);
-    u64::from_ne_bytes(word)
 }

@@ -230,6 +230,23 @@ impl<S: Storage> Outlet<S> {
         self.published.set(self.cursor.get());
     }
 
+    /// A mistake: what was reserved beyond the published part doesn't count.
+    pub(crate) fn forget_reserved(&self) {
+        self.reserved.set(self.published.get());
+    }
+
+    /// A mistake: the last of the staged messages shows, and not those before.
+    pub(crate) fn publish_last(&self) {
+        let cursor = self.cursor.get();
+        self.publish_range(self.published.get().max(cursor.saturating_sub(1)), cursor);
+        self.published.set(cursor);
+    }
+
+    /// A mistake: staged messages show, and go on being staged.
+    pub(crate) fn publish_staged(&self) {
+        self.publish_range(self.published.get(), self.cursor.get());
+    }
+
     /// Stores the sequence words of a range whose payloads are complete, or the tail after it. Idempotent.
     #[inline]
     pub(crate) fn publish_range(&self, from: u64, to: u64) {

@@ -212,6 +212,9 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         let sent = sent.map_err(|problem| self.corrupt(problem))?;
         let fault = ring.sender_fault().map(|(_, found)| found);
         let mut outlet = Outlet::new(ring, sent, sent.saturating_sub(capacity));
+        if MISTAKE == mistake::RESERVED_FORGOTTEN {
+            outlet.forget_reserved();
+        }
         if !self.trusts {
             outlet = outlet.untrusting(fault);
         }

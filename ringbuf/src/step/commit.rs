@@ -1,6 +1,7 @@
 //! The commit of a step, and what follows it.
 
 use crate::layout::record_word;
+use crate::slots::Storage as _;
 use crate::step::core::{StepCore, bits_of};
 use crate::step::mistake;
 use crate::step::ports::{InPort, OutPort};
@@ -17,13 +18,13 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             1 - self.control.active
         };
         let bits = self.store_cells();
-        self.fill(next, bits, done);
-        if MISTAKE == mistake::PUBLISH_BEFORE_COMMIT {
-            self.publish();
-        }
-        if MISTAKE == mistake::CREDIT_BEFORE_COMMIT {
-            self.give_back_early();
-        }
+        let selected = if MISTAKE == mistake::CELL_BITS_LATE {
+            self.cell_bits()
+        } else {
+            bits
+        };
+        self.fill(next, selected, done);
+        self.show_early(done);
         let control = Control {
             steps: self.control.steps + 1,
             active: next,
@@ -38,9 +39,7 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         if let Some(undo) = &self.undo {
             undo.committed(control.steps);
         }
-        if MISTAKE == mistake::TWO_WORD_COMMIT {
-            self.fill_inputs(next);
-        }
+        self.fill_late(next, bits);
         let visible = self.show(done);
         // Release: the next step's writes to the other record, the other buffers and the slots after these come after what
         // was just published.
@@ -92,7 +91,9 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         if MISTAKE != mistake::TWO_WORD_COMMIT {
             self.fill_inputs(record);
         }
-        self.fill_outputs(record);
+        if MISTAKE != mistake::RANGES_LATE {
+            self.fill_outputs(record);
+        }
     }
 
     #[inline]
@@ -140,9 +141,11 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
                 position.store(port.inlet.cursor(), Ordering::Relaxed);
             }
         }
-        for ([from, to], port) in ranges.iter().zip(&self.outputs) {
-            from.store(port.outlet.published(), Ordering::Relaxed);
-            to.store(port.outlet.cursor(), Ordering::Relaxed);
+        if MISTAKE != mistake::RANGES_LATE {
+            for ([from, to], port) in ranges.iter().zip(&self.outputs) {
+                from.store(port.outlet.published(), Ordering::Relaxed);
+                to.store(port.outlet.cursor(), Ordering::Relaxed);
+            }
         }
     }
 
@@ -172,6 +175,8 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         let mut visible = self.publish();
         visible |= if self.gate.opens_all() {
             self.settle_each()
+        } else if MISTAKE == mistake::CREDIT_PER_ACTOR {
+            self.settle_moved()
         } else {
             self.settle() | self.settle_moved()
         };
@@ -218,7 +223,11 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         self.each_output(|_, port| {
             if port.outlet.has_moved() {
                 visible = true;
-                port.outlet.publish();
+                if MISTAKE == mistake::BATCH_SHOWN_IN_PART {
+                    port.outlet.publish_last();
+                } else {
+                    port.outlet.publish();
+                }
                 if let Some(hinting) = &port.hinting {
                     hinting.push();
                 }
@@ -227,7 +236,52 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         visible
     }
 
-    fn give_back_early(&self) {
+    /// What mistakes show before the commit.
+    #[inline]
+    fn show_early(&self, done: bool) {
+        match MISTAKE {
+            mistake::PUBLISH_BEFORE_COMMIT => _ = self.publish(),
+            mistake::TAIL_BEFORE_COMMIT => self.publish_tails(),
+            mistake::CREDIT_BEFORE_COMMIT => self.give_back_taken(),
+            mistake::CLOSE_BEFORE_COMMIT if done => self.close(),
+            _ => {}
+        }
+    }
+
+    /// What mistakes write into the record after the commit.
+    #[inline]
+    fn fill_late(&mut self, record: usize, bits: u64) {
+        match MISTAKE {
+            mistake::TWO_WORD_COMMIT => {
+                self.fill_inputs(record);
+                // Those that `fill_whole` would have written.
+                for (index, port) in self.inputs.iter().enumerate() {
+                    fill_input(&self.records, record, index, port);
+                }
+            }
+            mistake::RANGES_LATE => {
+                self.fill_outputs(record);
+                for (index, port) in self.outputs.iter().enumerate() {
+                    fill_output(&self.records, record, index, port);
+                }
+            }
+            mistake::CELL_BITS_LATE => {
+                let selects = self.records.cell_bits(record);
+                selects.store(bits, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+
+    fn publish_tails(&self) {
+        for port in self.used_outputs() {
+            if port.outlet.storage.is_contiguous() {
+                port.outlet.publish_staged();
+            }
+        }
+    }
+
+    pub(super) fn give_back_taken(&self) {
         for port in self.used_inputs() {
             port.inlet.commit();
             port.inlet.give_back();

@@ -182,10 +182,13 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         let visible = if committed {
             self.commit(verdict == Verdict::Done)
         } else {
+            if MISTAKE == mistake::CREDIT_OF_ABORTED {
+                self.give_back_taken();
+            }
             if found.touched {
                 self.abort();
             }
-            found.owing && self.settle()
+            MISTAKE != mistake::CREDIT_AFTER_COMMITS && found.owing && self.settle()
         };
         Outcome {
             committed,
@@ -361,7 +364,9 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             port.outlet.rewind();
         }
         let dirty = self.gate.dirty.get();
-        if dirty != 0 {
+        if MISTAKE == mistake::CELLS_NOT_RESTORED {
+            self.gate.dirty.set(0);
+        } else if dirty != 0 {
             self.restore_cells(dirty);
         }
         if let Some(undo) = &self.undo {

@@ -32,6 +32,37 @@ pub const INACTIVE_TRUSTED: u8 = 12;
 /// A range that was published stays in its record until its output sends again.
 pub const RANGE_KEPT: u8 = 13;
 
+/// The cells' bits are stored after the control word.
+pub const CELL_BITS_LATE: u8 = 14;
+/// The ranges to publish are stored after the control word.
+pub const RANGES_LATE: u8 = 15;
+/// The tail of a contiguous ring is stored before the control word.
+pub const TAIL_BEFORE_COMMIT: u8 = 16;
+/// Peers are told of the end before the control word is stored.
+pub const CLOSE_BEFORE_COMMIT: u8 = 17;
+/// Recovery publishes the last message of a range alone.
+pub const LAST_REPUBLISHED: u8 = 18;
+/// Recovery of a done actor publishes nothing: it exits at once.
+pub const DONE_EXITS_FIRST: u8 = 19;
+/// Recovery doesn't close a done actor's links.
+pub const CLOSE_FORGOTTEN: u8 = 20;
+/// Recovery doesn't put the readers of hints behind.
+pub const HINTS_FORGOTTEN: u8 = 21;
+/// Recovery doesn't give back what is consumed.
+pub const CREDIT_FORGOTTEN: u8 = 22;
+/// Credit that is owed waits until no input moves.
+pub const CREDIT_PER_ACTOR: u8 = 23;
+/// A step that doesn't commit gives back nothing.
+pub const CREDIT_AFTER_COMMITS: u8 = 24;
+/// A step that doesn't commit gives back what it took.
+pub const CREDIT_OF_ABORTED: u8 = 25;
+/// A step that doesn't commit leaves its changes in the actor's copies of the cells.
+pub const CELLS_NOT_RESTORED: u8 = 26;
+/// A batch shows its last message, and not those before.
+pub const BATCH_SHOWN_IN_PART: u8 = 27;
+/// Recovery takes no slot for reserved that isn't published.
+pub const RESERVED_FORGOTTEN: u8 = 28;
+
 /// A collection's word is changed before the undo log has what was there.
 pub const CHANGED_BEFORE_LOGGED: u8 = 100;
 /// An undo entry is in force before it is written.
@@ -52,19 +83,165 @@ pub const UNDO: [(u8, &str); 5] = [
     (UNDO_FORWARD, "undone first to last"),
 ];
 
-/// Every mistake and its name, but for those of the undo log.
-pub const ALL: [(u8, &str); 13] = [
-    (PUBLISH_BEFORE_COMMIT, "publish before commit"),
-    (CREDIT_BEFORE_COMMIT, "credit before commit"),
-    (STALE_CELL, "stale durable cell"),
-    (CELL_IN_PLACE, "durable cell changed in place"),
-    (RECORD_IN_PLACE, "active record overwritten"),
-    (NO_REPUBLISH, "no republish in recovery"),
-    (RECOVER_INACTIVE, "inactive record recovered"),
-    (TWO_WORD_COMMIT, "commit in two words"),
-    (UNTOUCHED_CELL_FLIPPED, "untouched cell flipped"),
-    (DONE_OUTSIDE_RECORD, "done left out of the record"),
-    (LAST_COMMIT_FORGOTTEN, "last commit's ports forgotten"),
-    (INACTIVE_TRUSTED, "inactive record filled in part"),
-    (RANGE_KEPT, "published range kept"),
+/// A mistake, for whoever plants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The constant parameter.
+    pub number: u8,
+    /// What it is called.
+    pub name: &'static str,
+    /// What it breaks.
+    pub breaks: &'static str,
+}
+
+const fn new(number: u8, name: &'static str, breaks: &'static str) -> Mistake {
+    Mistake {
+        number,
+        name,
+        breaks,
+    }
+}
+
+/// Every mistake, but for those of the undo log.
+pub const ALL: [Mistake; 28] = [
+    new(
+        PUBLISH_BEFORE_COMMIT,
+        "publish before commit",
+        "a message is seen that no commit has sent",
+    ),
+    new(
+        CREDIT_BEFORE_COMMIT,
+        "credit before commit",
+        "input is overwritten that the redo needs",
+    ),
+    new(
+        STALE_CELL,
+        "stale durable cell",
+        "a step's messages count, its state doesn't",
+    ),
+    new(
+        CELL_IN_PLACE,
+        "durable cell changed in place",
+        "state of a step that didn't commit",
+    ),
+    new(
+        RECORD_IN_PLACE,
+        "active record overwritten",
+        "positions of a step that didn't commit",
+    ),
+    new(
+        NO_REPUBLISH,
+        "no republish in recovery",
+        "a committed message is lost",
+    ),
+    new(
+        RECOVER_INACTIVE,
+        "inactive record recovered",
+        "the last step is undone after its messages were seen",
+    ),
+    new(
+        TWO_WORD_COMMIT,
+        "commit in two words",
+        "input is consumed twice",
+    ),
+    new(
+        UNTOUCHED_CELL_FLIPPED,
+        "untouched cell flipped",
+        "a cell that no step touched changes",
+    ),
+    new(
+        DONE_OUTSIDE_RECORD,
+        "done left out of the record",
+        "an actor lives again after its end",
+    ),
+    new(
+        LAST_COMMIT_FORGOTTEN,
+        "last commit's ports forgotten",
+        "a link that a step left alone goes back by a step",
+    ),
+    new(
+        INACTIVE_TRUSTED,
+        "inactive record filled in part",
+        "a torn record is committed",
+    ),
+    new(
+        RANGE_KEPT,
+        "published range kept",
+        "a range is published again whose slots were overwritten",
+    ),
+    new(
+        CELL_BITS_LATE,
+        "cells selected after the commit",
+        "a step's messages count, its state doesn't",
+    ),
+    new(
+        RANGES_LATE,
+        "ranges stored after the commit",
+        "a committed message is lost",
+    ),
+    new(
+        TAIL_BEFORE_COMMIT,
+        "tail before commit",
+        "a message in a contiguous slot is seen that no commit has sent",
+    ),
+    new(
+        CLOSE_BEFORE_COMMIT,
+        "close before commit",
+        "peers take an actor for ended that goes on",
+    ),
+    new(
+        LAST_REPUBLISHED,
+        "batch republished in part",
+        "committed messages of a batch are lost",
+    ),
+    new(
+        DONE_EXITS_FIRST,
+        "done actor not republished",
+        "the last messages of an actor are lost",
+    ),
+    new(
+        CLOSE_FORGOTTEN,
+        "no close in recovery",
+        "peers wait for ever for an actor that has ended",
+    ),
+    new(
+        HINTS_FORGOTTEN,
+        "no hint in recovery",
+        "a committed message lies unread where links are hinted at",
+    ),
+    new(
+        CREDIT_FORGOTTEN,
+        "no credit in recovery",
+        "a sender waits for room that there is",
+    ),
+    new(
+        CREDIT_PER_ACTOR,
+        "credit judged by actor",
+        "a sender waits while other links are busy",
+    ),
+    new(
+        CREDIT_AFTER_COMMITS,
+        "credit after commits alone",
+        "a sender waits while the receiver retries",
+    ),
+    new(
+        CREDIT_OF_ABORTED,
+        "credit of an aborted step",
+        "input is overwritten that the redo needs",
+    ),
+    new(
+        CELLS_NOT_RESTORED,
+        "cells kept after an abort",
+        "state of a step that didn't commit",
+    ),
+    new(
+        BATCH_SHOWN_IN_PART,
+        "sequence words skipped in a batch",
+        "committed messages of a batch are lost",
+    ),
+    new(
+        RESERVED_FORGOTTEN,
+        "reserved lowered by recovery",
+        "an observer takes torn bytes for a message",
+    ),
 ];

@@ -49,20 +49,31 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     /// Step 5 of the protocol over the active record. Idempotent: a kill in here leaves it to the next incarnation.
     pub(super) fn recover(&mut self) {
         let active = self.control.active;
+        if MISTAKE == mistake::DONE_EXITS_FIRST && self.done {
+            return;
+        }
         if MISTAKE != mistake::NO_REPUBLISH {
             for (index, port) in self.outputs.iter().enumerate() {
-                let from = self.records.out_from(active, index).load(Ordering::Relaxed);
-                port.outlet.publish_range(from, port.outlet.published());
+                let mut from = self.records.out_from(active, index).load(Ordering::Relaxed);
+                let to = port.outlet.published();
+                if MISTAKE == mistake::LAST_REPUBLISHED {
+                    from = from.max(to.saturating_sub(1));
+                }
+                port.outlet.publish_range(from, to);
             }
         }
         // The life before may have been killed before it hinted at what it had published.
-        for hints in &self.hints {
-            hints.overflow();
+        if MISTAKE != mistake::HINTS_FORGOTTEN {
+            for hints in &self.hints {
+                hints.overflow();
+            }
         }
-        for port in &self.inputs {
-            port.inlet.give_back();
+        if MISTAKE != mistake::CREDIT_FORGOTTEN {
+            for port in &self.inputs {
+                port.inlet.give_back();
+            }
         }
-        if self.done {
+        if self.done && MISTAKE != mistake::CLOSE_FORGOTTEN {
             self.close();
         }
         if self.control.steps == 0 && !self.cells.is_empty() {

@@ -19,8 +19,8 @@ fn run(run: &Run) -> Result<Outcome, Failure> {
         count: usize::try_from(run.count()).unwrap_or(usize::MAX),
         seed: run.seed(),
     };
-    let report = random_kills(kills, || {
-        run.tried(1);
+    let report = random_kills(kills, |killed| {
+        run.tried(killed as u64);
         run.has_time()
     })?;
     Ok(Outcome {

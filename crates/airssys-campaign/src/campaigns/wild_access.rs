@@ -7,9 +7,10 @@ use airssys_ringbuf::memory::HUGE_PAGE;
 use nix::sys::signal::Signal;
 
 use super::Campaign;
-use crate::bus::{Bus, Capacities, Place};
+use crate::bus::{Bus, Shape, Wire};
 use crate::failure::{Failure, ensure};
 use crate::maps::{self, Mapped};
+use crate::place::Place;
 use crate::process::{End, Touch, touch};
 use crate::run::{Outcome, Run};
 use crate::seed::Seed;
@@ -24,19 +25,19 @@ pub(super) const CAMPAIGN: Campaign = Campaign {
 };
 
 /// Regions of some pages, and one that is long enough for huge pages.
-const CAPACITIES: [Capacities; 2] = [
-    Capacities {
-        input: 32,
-        outputs: 8,
+const SHAPES: [Shape; 2] = [
+    Shape {
+        inputs: &[Wire::sequenced(32); 2],
+        outputs: &[Wire::sequenced(8); 2],
     },
-    Capacities {
-        input: (HUGE_PAGE / 64) as u64,
-        outputs: 8,
+    Shape {
+        inputs: &[Wire::sequenced((HUGE_PAGE / 64) as u64); 2],
+        outputs: &[Wire::sequenced(8); 2],
     },
 ];
 
 fn run(run: &Run) -> Result<Outcome, Failure> {
-    let buses = [Bus::create(CAPACITIES[0])?, Bus::create(CAPACITIES[1])?];
+    let buses = [Bus::create(SHAPES[0])?, Bus::create(SHAPES[1])?];
     let places = buses
         .iter()
         .flat_map(|bus| [&bus.source, &bus.middle, &bus.sink]);

@@ -1,0 +1,245 @@
+//! The actor that is killed: the shipped step, or one with a mistake planted in it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use airssys_ringbuf::Message;
+use airssys_ringbuf::layout::SCANNED_LINKS_MAX;
+use airssys_ringbuf::step::{Attach, Refused, StepCore, Verdict, read_cell};
+
+use super::hands::{BATCH, Hands, Inputs, Style};
+use super::{FIXED, FIXED_VALUE, LOG, Log, MIDDLE, Plan, SENT, TAKEN, Turn, cell_name, end};
+use crate::bus::Bus;
+use crate::failure::Failure;
+use crate::seed::Seed;
+use crate::traffic::Flow;
+
+/// One life of the middle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Incarnation {
+    /// What its messages carry.
+    pub(crate) nonce: u64,
+    /// Messages after which the middle ends, whoever received them.
+    pub(crate) limit: u64,
+    /// By which calls it works.
+    pub(crate) style: Style,
+    /// What its draws follow from, besides the nonce.
+    pub(crate) seed: u64,
+    /// Called before recovery, before each step, and before the end of each step.
+    pub(crate) pause: fn(),
+    /// Called before a panic.
+    pub(crate) skip: fn(),
+}
+
+impl Incarnation {
+    /// The next one in the same process.
+    pub(crate) fn reborn(self) -> Self {
+        Self {
+            nonce: self.nonce + (1 << 32),
+            ..self
+        }
+    }
+}
+
+/// What the middle keeps, from all its cells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// What it received, by input.
+    pub(crate) taken: Vec<Flow>,
+    /// What it sent, by output.
+    pub(crate) sent: Vec<Flow>,
+    /// What else there is to know.
+    pub(crate) log: Log,
+    /// What no step touches.
+    pub(crate) fixed: u64,
+}
+
+/// A middle, whatever mistake is planted in its step.
+pub(crate) trait Subject: std::fmt::Debug {
+    /// One step.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Violated`] if the step meets an error.
+    fn step(&mut self, plan: Plan) -> Result<Turn, Failure>;
+    /// What it keeps.
+    fn kept(&self) -> Kept;
+    /// Whether it has ended.
+    fn is_done(&self) -> bool;
+}
+
+/// The next incarnation, with mistake number `mistake`. It ends at its limit, when its input is closed, or with the sink.
+///
+/// # Errors
+///
+/// [`Failure::Broken`] if the regions aren't a bus of this harness, or there is no such mistake.
+pub(crate) fn attach(
+    mistake: u8,
+    bus: &Bus,
+    life: Incarnation,
+) -> Result<Box<dyn Subject>, Failure> {
+    macro_rules! by_number {
+        ($($number:literal)+) => {
+            match mistake {
+                $($number => Ok(Box::new(Middle::<$number>::attach(bus, life)?)),)+
+                _ => Err(Failure::broken("planting a mistake", format!("there is no number {mistake}"))),
+            }
+        };
+    }
+    by_number!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28)
+}
+
+#[derive(Debug)]
+struct Middle<const MISTAKE: u8> {
+    core: StepCore<MISTAKE>,
+    hands: Hands,
+}
+
+impl<const MISTAKE: u8> Middle<MISTAKE> {
+    fn attach(bus: &Bus, life: Incarnation) -> Result<Self, Failure> {
+        let (ins, outs) = (bus.shape.ins(), bus.shape.outs());
+        let mut attach = Attach::<MISTAKE>::new(&bus.middle.own, MIDDLE, ins.len(), outs.len())?;
+        let sources = ins.iter().map(|link| (link.name, &bus.source.seen));
+        let inputs = if ins.len() > SCANNED_LINKS_MAX {
+            let sources: Vec<_> = sources.collect();
+            Inputs::Joined(attach.receivers(&sources)?)
+        } else {
+            let each = sources.map(|(link, source)| attach.receiver(link, source));
+            Inputs::Each(each.collect::<Result<_, _>>()?)
+        };
+        let outputs = outs
+            .iter()
+            .map(|link| attach.sender(link.name, &bus.sink.seen));
+        let outputs = outputs.collect::<Result<_, _>>()?;
+        let mut flows = |kind: &str, count: usize| {
+            (0..count)
+                .map(|index| attach.durable(&cell_name(kind, index), Flow::NONE))
+                .collect::<Result<_, _>>()
+        };
+        let (taken, sent) = (flows(TAKEN, ins.len())?, flows(SENT, outs.len())?);
+        let hands = Hands {
+            inputs,
+            outputs,
+            taken,
+            sent,
+            log: attach.durable(LOG, Log::NONE)?,
+            fixed: attach.durable(FIXED, FIXED_VALUE)?,
+            draws: Seed::new(life.seed ^ life.nonce.rotate_left(24)),
+            life,
+            narrow: false,
+        };
+        (life.pause)();
+        let core = attach.finish();
+        Ok(Self { core, hands })
+    }
+
+    /// Its work, and how that ends the step.
+    fn verdict(&mut self) -> Result<Verdict, Refused> {
+        Ok(if self.hands.work()? {
+            Verdict::Done
+        } else {
+            Verdict::Keep
+        })
+    }
+
+    /// Ends a step by what its work returned, as the runner of airssys-rt does.
+    fn end(&mut self, worked: Result<Verdict, Refused>) -> Result<Turn, Failure> {
+        self.hands.narrow = worked == Err(Refused::Full);
+        match worked {
+            Ok(verdict) => end(&mut self.core, verdict),
+            Err(Refused::Full) => end(&mut self.core, Verdict::Abort),
+            Err(Refused::Closed) => {
+                end(&mut self.core, Verdict::Abort)?;
+                self.core.begin(0);
+                self.hands.note_end();
+                end(&mut self.core, Verdict::Done)
+            }
+        }
+    }
+
+    /// A step that panics after its work.
+    fn panic(&mut self) {
+        // What is raised this way no hook hears of.
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
+            let _ = self.hands.work();
+            (self.hands.life.skip)();
+            resume_unwind(Box::new("planted"));
+        }));
+        debug_assert!(unwound.is_err());
+    }
+}
+
+impl<const MISTAKE: u8> Subject for Middle<MISTAKE> {
+    fn step(&mut self, plan: Plan) -> Result<Turn, Failure> {
+        if self.core.is_done() {
+            return Ok(Turn::Done);
+        }
+        let pause = self.hands.life.pause;
+        pause();
+        if plan == Plan::Rehearse {
+            let Self { core, hands } = self;
+            let _ = core.rehearse(BATCH as u64, || {
+                let _ = hands.work();
+                pause();
+            })?;
+            return Ok(Turn::Idle);
+        }
+        self.core.begin(BATCH as u64);
+        let worked = match plan {
+            Plan::Work => self.verdict(),
+            Plan::Retry => self.verdict().map(|_| Verdict::Abort),
+            Plan::Idle | Plan::Rehearse => Ok(Verdict::Keep),
+            Plan::Panic => {
+                self.panic();
+                pause();
+                self.core.abandon();
+                return Ok(Turn::Idle);
+            }
+            Plan::Unwind => {
+                self.panic();
+                return Ok(Turn::Unwound);
+            }
+        };
+        pause();
+        self.end(worked)
+    }
+
+    fn kept(&self) -> Kept {
+        self.hands.kept()
+    }
+
+    fn is_done(&self) -> bool {
+        self.core.is_done()
+    }
+}
+
+/// What the middle has committed, read as an observer.
+///
+/// # Errors
+///
+/// [`Failure::Violated`] if a cell was never committed.
+pub(crate) fn kept(bus: &Bus) -> Result<Kept, Failure> {
+    let (ins, outs) = (bus.shape.ins().len(), bus.shape.outs().len());
+    let ends = (ins, outs);
+    // In the order in which they are attached.
+    let flow = |kind, index, place| cell::<Flow>(bus, ends, &cell_name(kind, index), place);
+    Ok(Kept {
+        taken: (0..ins)
+            .map(|index| flow(TAKEN, index, index))
+            .collect::<Result<_, _>>()?,
+        sent: (0..outs)
+            .map(|index| flow(SENT, index, ins + index))
+            .collect::<Result<_, _>>()?,
+        log: cell(bus, ends, LOG, ins + outs)?,
+        fixed: cell(bus, ends, FIXED, ins + outs + 1)?,
+    })
+}
+
+fn cell<S: Message>(
+    bus: &Bus,
+    ends: (usize, usize),
+    name: &str,
+    place: usize,
+) -> Result<S, Failure> {
+    read_cell(&bus.middle.seen, MIDDLE, ends, (name, place))?
+        .ok_or_else(|| Failure::Violated(format!("{MIDDLE}: cell `{name}` was never committed")))
+}
