@@ -8,6 +8,11 @@ use std::process::{Command, Output};
 
 use airssys_rt::Capsule;
 
+// Its unit test runs among these, too.
+#[path = "../examples/crash_capsule/decoder.rs"]
+#[allow(dead_code, reason = "the example uses all of it")]
+mod decoder;
+
 /// Beside the tests lies what was built with them.
 fn example(name: &str) -> Command {
     let tests = std::env::current_exe().unwrap();

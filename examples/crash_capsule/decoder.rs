@@ -4,16 +4,34 @@ use std::path::Path;
 
 use airssys_rt::prelude::*;
 
-use crate::Feed;
-
 /// A packet as it comes from outside.
 #[message]
 #[derive(Debug)]
-pub(crate) struct Packet {
-    pub(crate) id: u64,
+struct Packet {
+    id: u64,
     /// How many of the bytes count, as the sender says.
-    pub(crate) len: u64,
-    pub(crate) bytes: [u8; 8],
+    len: u64,
+    bytes: [u8; 8],
+}
+
+/// Sends the packets, one of them with a length that is a lie.
+struct Feed {
+    packets: Sender<Packet>,
+}
+
+impl Actor for Feed {
+    fn step(&mut self) -> Result<Step, Refused> {
+        let id = self.packets.sent();
+        if id == 10 {
+            return Ok(Step::Done);
+        }
+        self.packets.send(Packet {
+            id,
+            len: if id == 6 { 4_000 } else { 3 },
+            bytes: *b"abcdefgh",
+        })?;
+        Ok(Step::Busy)
+    }
 }
 
 /// The program before and after its fix.

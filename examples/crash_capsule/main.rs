@@ -20,11 +20,11 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use airssys_rt::prelude::*;
+use airssys_rt::prelude::Launch;
 use airssys_rt::{Capsule, replay};
 use rustix::process::Signal;
 
-use decoder::{Packet, Version, topology};
+use decoder::{Version, topology};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
@@ -82,24 +82,4 @@ fn replay_broken(capsule: &Path) -> Result<(), Box<dyn Error>> {
     )?;
     println!("it did not crash");
     Ok(())
-}
-
-/// Sends the packets, one of them with a length that is a lie.
-pub(crate) struct Feed {
-    pub(crate) packets: Sender<Packet>,
-}
-
-impl Actor for Feed {
-    fn step(&mut self) -> Result<Step, Refused> {
-        let id = self.packets.sent();
-        if id == 10 {
-            return Ok(Step::Done);
-        }
-        self.packets.send(Packet {
-            id,
-            len: if id == 6 { 4_000 } else { 3 },
-            bytes: *b"abcdefgh",
-        })?;
-        Ok(Step::Busy)
-    }
 }

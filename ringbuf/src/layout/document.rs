@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at what it didn't expect")]
 
 mod tables;
+mod words;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -108,7 +109,7 @@ fn no_word_is_left_out() {
         include_str!("../region/header.rs"),
         include_str!("../region/directory.rs"),
     ];
-    let described = tables::described();
+    let described = words::described();
     let mut constants: Vec<String> = sources.into_iter().flat_map(constants).collect();
     assert!(
         constants.len() > 50,
@@ -132,7 +133,7 @@ fn no_word_is_left_out() {
 /// Words lie side by side on their own bytes, whole and aligned to their size.
 #[test]
 fn no_two_words_share_a_byte() {
-    for (section, words) in tables::words() {
+    for (section, words) in words::words() {
         let mut places: Vec<_> = words.iter().map(|word| (word.at, word.bytes)).collect();
         places.sort_unstable();
         for (at, bytes) in &places {
