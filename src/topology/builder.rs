@@ -174,8 +174,11 @@ impl TopologyBuilder {
     /// nothing is kept.
     ///
     /// A crash is a fault signal, an abort, a panic, an exit with a code other than zero, or a hang; nothing is kept of a
-    /// partition that was killed from outside, nor of an inline bus. The directory is made if it isn't there, for this user alone:
-    /// capsules hold messages and durable state. A capsule that can't be written is a line on stderr and nothing else.
+    /// partition that was killed from outside, nor of a hosted one or an inline bus. The directory is made if it isn't there, for
+    /// this user alone: capsules hold messages and durable state. A capsule that can't be written is a line on stderr and nothing
+    /// else; one that is longer than `max_bytes` is kept without some of the messages that waited, or not at all.
+    ///
+    /// `build` refuses no files and less than 4096 bytes. Collections take two bytes of a capsule for each of theirs.
     pub fn capsules(
         &mut self,
         directory: impl Into<PathBuf>,
@@ -361,9 +364,9 @@ impl PartitionBuilder<'_> {
     /// Runs this many steps of each actor at the beginning of each incarnation and rolls them back: code, caches, page tables
     /// and the processor's guesses are warm when the first step that counts runs. Default: 0.
     ///
-    /// Such a step sees the inbox and the durable cells as that first step will, so it takes the same way; what it sends,
-    /// receives and changes is never seen by anybody. Plain fields, and whatever it does outside of ports and cells, are not
-    /// undone: it is for actors whose steps may run again in any case, as they may after a refused send. A panic in one is a
+    /// Such a step sees the inbox and the durable state as that first step will, so it takes the same way; what it sends,
+    /// receives and changes is never seen by anybody. Plain fields, and whatever it does outside of ports and durable state, are
+    /// not undone: it is for actors whose steps may run again in any case, as they may after a refused send. A panic in one is a
     /// death like any other. A local link takes no part in a step, so an actor that has one can't be warmed up.
     pub fn warm_up(&mut self, steps: u32) -> &mut Self {
         self.settings().warm_up = steps;
@@ -390,19 +393,20 @@ impl PartitionBuilder<'_> {
 
     /// How long the partition may make no turn of its loop before it counts as hung and is killed: the longest step, and the
     /// longest start with its factories. Time on the supervisor's clock; asleep, stopped by a signal or under a debugger it
-    /// it is never. Default: 5 s.
+    /// never does. Default: 5 s.
     pub fn hang_after(&mut self, limit: Duration) -> &mut Self {
         self.settings().hang_after = limit;
         self
     }
 
     /// Sets an actor's durable cells back to their initial values when three different messages were set aside with no step
-    /// between them that committed: its state is to blame then. The inbox stays as it is, and what the cells held is kept in a
-    /// file in `keep`, a directory that is made if there is none. Without this the topology gives up instead, as it does where
-    /// the file can't be written.
+    /// between them that committed: its state is to blame then. The inbox stays as it is, and what the cells held is kept as a
+    /// text, `BUS-ACTOR-STEPS.state` in `keep`, a directory that is made if there is none. Without this the topology gives up
+    /// instead, as it does where the file can't be written, and over an actor with collections, which can't start anew.
     ///
-    /// An actor with collections can't start anew: the topology gives up over it. The reset is part of the step that sets the third message aside. The actor is made anew with it, and sees the initial
-    /// values from its factory on.
+    /// The reset is part of the step that sets the third message aside: a kill leaves both to the next life, or finds both done. The
+    /// actor is made anew with it, and sees the initial values from its factory on. Directory and file are made as the umask says;
+    /// a file of the same name is replaced.
     pub fn reset_state(&mut self, keep: impl Into<PathBuf>) -> &mut Self {
         self.settings().reset_state = Some(keep.into());
         self
