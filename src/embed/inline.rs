@@ -36,7 +36,7 @@ use crate::topology::model::{Plan, WaitKind};
 ///
 /// For unit tests, doctests, replay and simulation: nothing happens but in [`turn`](Self::turn), and the seed decides in which
 /// order. [`Monitor::kill`] ends a partition between two steps; its next turn begins the next incarnation, which recovers
-/// like any other: plain fields are made anew, durable cells and inboxes hold.
+/// like any other: plain fields are made anew, durable state and inboxes hold.
 ///
 /// Time stands still but for its [`clock`](Self::clock), and there is no supervisor: restart types, intensity, backoff and
 /// timeouts don't apply, and no capsules are kept. A panic is laid to the charge of messages as elsewhere, so dead letters work;
