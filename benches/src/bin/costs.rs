@@ -25,7 +25,7 @@ use airssys_ringbuf::region::{Region, RegionPlan, SectionKind};
 use airssys_ringbuf::{Consumer, Producer, Ring};
 use airssys_rt::prelude::*;
 use airssys_rt::{Hosted, Running};
-use serde_json::json;
+use serde_json::{Value, json};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -113,6 +113,8 @@ const SUBJECTS: [(&str, u64, bool); 4] = [
 fn main() -> Result<()> {
     let quick = std::env::args().any(|argument| argument == "--quick");
     let rounds = if quick { 200 } else { 2000 };
+    // Before this thread has one core alone.
+    let (environment, directory) = (environment(), report_directory()?);
     if let Some(core) = core_affinity::get_core_ids().and_then(|cores| cores.first().copied()) {
         core_affinity::set_for_current(core);
     }
@@ -146,16 +148,24 @@ fn main() -> Result<()> {
         .zip(&mut seen)
         .map(|(name, (sent, received))| (name, median(sent), median(received)))
         .collect();
-    report(&rows, median(&mut beat), rounds, quick)
+    let beat = median(&mut beat);
+    let (report, text) = report(&environment, &rows, beat, (rounds, quick))?;
+    write(&directory, "costs", &report, &text)?;
+    println!("{text}\nwritten to {}", directory.display());
+    Ok(())
 }
 
-fn report(rows: &[(&str, f64, f64)], beat: f64, rounds: usize, quick: bool) -> Result<()> {
+fn report(
+    environment: &Value,
+    rows: &[(&str, f64, f64)],
+    beat: f64,
+    (rounds, quick): (usize, bool),
+) -> Result<(Value, String)> {
     let command = format!(
         "cargo run --release -p airssys-benches --bin costs{}",
         if quick { " -- --quick" } else { "" }
     );
-    let environment = environment();
-    let mut text = heading("What a step's parts cost", &command, &environment);
+    let mut text = heading("What a step's parts cost", &command, environment);
     writeln!(
         text,
         "\nNanoseconds a message of 56 B, medians of {rounds} interleaved rounds of {CAPACITY} messages; both ends on one core, one \
@@ -174,8 +184,5 @@ fn report(rows: &[(&str, f64, f64)], beat: f64, rounds: usize, quick: bool) -> R
     let report = json!({
         "command": command, "environment": environment, "rounds": rounds, "rows": rows, "heartbeat_ns": beat,
     });
-    let directory = report_directory()?;
-    write(&directory, "costs", &report, &text)?;
-    println!("{text}\nwritten to {}", directory.display());
-    Ok(())
+    Ok((report, text))
 }
