@@ -7,7 +7,7 @@ pub use airssys_ringbuf::step::{Refused, TrySendError};
 /// One call of [`step`](Actor::step) is atomic: what it receives, changes and sends counts together when it returns, or not
 /// at all, whatever instant the partition is killed at. So a step may run again with the same input, and a plain field may
 /// hold what an aborted step left there: plain fields are caches. What has to survive, or has to be undone with the step, is
-/// a [`Durable`](crate::Durable).
+/// a [`Durable`](crate::Durable), or lies in a [durable collection](mod@crate::durable).
 ///
 /// ```
 /// use airssys_rt::prelude::*;

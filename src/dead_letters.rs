@@ -140,7 +140,7 @@ impl DeadLetters {
     ///
     /// # Errors
     ///
-    /// [`ReadError`]: the link carries another message.
+    /// [`ReadError::Attach`]: the link carries another message.
     pub fn read<T: Message>(&self) -> Result<Vec<DeadLetter<T>>, ReadError> {
         let (_, from) = self.range();
         let plan = &self.monitor.plan;
@@ -177,13 +177,18 @@ impl DeadLetters {
     }
 
     /// Hands the `count` oldest to the actor again, each in place of the link's next message, and each as part of the step that
-    /// handles it. One that ends the actor again stays where it is, and those behind it with it. An actor that is done handles
-    /// none any more. Returns at once.
+    /// handles it: a kill leaves it here or handled. One that ends the actor again stays where it is, and those behind it with it.
+    /// An actor that is done handles none any more, nor does one of a bus that has ended. Returns at once, before any of them is
+    /// handled; more than there are is all that there are now.
+    ///
+    /// In such a step [`Receiver::received`](crate::Receiver::received) and [`Receiver::key`](crate::Receiver::key) are of what was
+    /// last received from the link itself, not of the letter.
     pub fn requeue(&self, count: usize) {
         self.order(LetterOrder::Requeue, count);
     }
 
-    /// Drops the `count` oldest for good, and counts them. Returns at once.
+    /// Drops the `count` oldest for good, and counts them, also those that were to be handled again. Returns at once; the actor
+    /// drops each by a step of its own.
     pub fn drop(&self, count: usize) {
         self.order(LetterOrder::Drop, count);
     }

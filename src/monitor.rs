@@ -100,7 +100,7 @@ impl fmt::Debug for Monitor {
 }
 
 impl Monitor {
-    /// The committed value of a durable cell; `None` before its actor's first life has set it.
+    /// The committed value of a durable cell; `None` before its actor's first life has set it. Collections can't be read so.
     ///
     /// # Errors
     ///
@@ -204,11 +204,12 @@ impl Monitor {
         Ok(Observer::attach(from, to, link)?)
     }
 
-    /// The dead letters of a link: to be looked at, handled again, or dropped.
+    /// The dead letters of a link ([`LinkOptions::dead_letters`](crate::LinkOptions::dead_letters)): to be looked at, handled
+    /// again, or dropped.
     ///
     /// # Errors
     ///
-    /// [`ReadError`]: there is no such link, or it has none.
+    /// [`ReadError::Unknown`]: there is no such link; [`ReadError::NoDeadLetters`]: it was declared without.
     pub fn dead_letters(&self, link: &str) -> Result<DeadLetters, ReadError> {
         self.find_link(link)?;
         let links = self.plan.declared_links();

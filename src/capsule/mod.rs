@@ -136,8 +136,8 @@ pub struct CapsuleCell {
     pub bytes: Option<Vec<u8>>,
 }
 
-/// Another section of the actor's durable state, as it lay in the region: changes of the step that died may be in it, and what
-/// undoes them in another one.
+/// A durable collection of the actor, or its undo log, as it lay in the region: changes of the step that died may be in the one,
+/// and what undoes them in the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -199,7 +199,7 @@ pub struct Capsule {
     pub outputs: Vec<CapsuleOutput>,
     /// In the order of their declaration.
     pub cells: Vec<CapsuleCell>,
-    /// Whatever else of its state lies in sections of its own.
+    /// Its durable collections and their undo log.
     pub sections: Vec<CapsuleSection>,
 }
 
@@ -234,11 +234,11 @@ pub enum CapsuleError {
 }
 
 impl Capsule {
-    /// Reads and checks the file at `path`.
+    /// Reads and checks the file at `path`, of at most 1 GiB. Any bytes are a capsule or an error.
     ///
     /// # Errors
     ///
-    /// [`CapsuleError`].
+    /// [`CapsuleError`]: it can't be read, is too long, of another version, or says what can't be.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CapsuleError> {
         let path = path.as_ref();
         let io = |source| CapsuleError::Io {
@@ -268,7 +268,7 @@ impl Capsule {
         })
     }
 
-    /// The capsules in a directory, the oldest first, whatever bus they are of.
+    /// The capsules in a directory by their names, the oldest first, whatever bus they are of. None is opened.
     ///
     /// # Errors
     ///

@@ -1,7 +1,8 @@
 //! All partitions on the caller's thread, over heap memory.
 //!
 //! No process, no thread, no file, no pin, and no clock but the one that its owner sets: what happens is decided by the actors, by
-//! what the host ports are given, and by the seed, which orders the partitions anew at each turn. The same seed and the same input give the same run.
+//! what the host ports are given, and by the seed, which orders the partitions anew at each turn. The same seed and the same input
+//! give the same run.
 
 use std::fmt;
 use std::ops::Deref;
@@ -35,11 +36,12 @@ use crate::topology::model::{Plan, WaitKind};
 ///
 /// For unit tests, doctests, replay and simulation: nothing happens but in [`turn`](Self::turn), and the seed decides in which
 /// order. [`Monitor::kill`] ends a partition between two steps; its next turn begins the next incarnation, which recovers
-/// like any other: plain fields are made anew, durable cells and inboxes hold.
+/// like any other: plain fields are made anew, durable state and inboxes hold.
 ///
-/// There is no clock and no supervisor: restart types, intensity, backoff and timeouts don't apply. [`Monitor::stop`] lets
-/// inboxes drain until a turn has found nothing to do, then ends every partition. Dropping it ends the bus for its host
-/// ports, too.
+/// Time stands still but for its [`clock`](Self::clock), and there is no supervisor: restart types, intensity, backoff and
+/// timeouts don't apply, and no capsules are kept. A panic is laid to the charge of messages as elsewhere, so dead letters work;
+/// nobody gives up. [`Monitor::stop`] lets inboxes drain until a turn has found nothing to do, then ends every partition. Dropping
+/// it ends the bus for its host ports, too.
 pub struct Inline {
     monitor: Monitor,
     side: HostSide,
@@ -160,7 +162,7 @@ impl Inline {
         self.side.receiver(link)
     }
 
-    /// The clock that this bus's actors read: both of its readings are 0 until they are set, and stand still.
+    /// The clock that this bus's actors read, in nanoseconds: both of its readings are 0 until they are set, and stand still.
     #[must_use]
     pub fn clock(&self) -> &ManualClock {
         &self.clock

@@ -1,7 +1,8 @@
 //! One life of a partition, from the first mapped page to the last turn.
 //!
 //! Order of a start: pin, map, lock the region for life, say who we are, recover every actor, wake every peer, take the
-//! region's pages, make the actors, warm them up, run. Recovery comes before anybody's own code: what was committed is shown even if an actor's factory then fails.
+//! region's pages, make the actors, warm them up, run. Recovery comes before anybody's own code: what was committed is shown even
+//! if an actor's factory then fails.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -24,21 +24,21 @@ pub enum ReplayError {
     NoEnd {
         /// The actor.
         actor: String,
-        /// "input", "output" or "cell".
+        /// "input", "output", "cell" or "section", which is a collection or the undo log.
         kind: &'static str,
         /// The capsule's.
         name: String,
         /// What there is.
         known: String,
     },
-    /// The capsule has no value of a cell.
+    /// The capsule has no value of a cell or a collection.
     #[error(
         "actor `{actor}` has the cell `{cell}`, of which the capsule has no value: what it held then can't be known"
     )]
     NoValue {
         /// The actor.
         actor: String,
-        /// The cell.
+        /// The cell, or the section of the collection.
         cell: String,
     },
     /// A message or a cell is of another type here.
@@ -46,9 +46,9 @@ pub enum ReplayError {
     Schema {
         /// The actor.
         actor: String,
-        /// "input", "output" or "cell".
+        /// "input", "output", "cell" or "section", which is a collection.
         kind: &'static str,
-        /// The link or the cell.
+        /// The link, the cell or the section.
         name: String,
         /// Both sides.
         difference: String,

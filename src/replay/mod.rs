@@ -70,12 +70,17 @@ impl fmt::Debug for Replayed {
 /// ```
 ///
 /// The step gets the messages in work and no others, so that a later program does the same with them. The actor is made by its
-/// factory, as in a new life; its plain fields are new, its local links are empty. Of all other actors none runs.
+/// factory, as in a new life; its plain fields are new, its local links are empty. Of all other actors none runs. A clock that
+/// the step hadn't read says 0.
+///
+/// A dead letter that the step was handling again is not handed to it. An actor with collections needs its partition declared as it
+/// was: what the step had changed in them is undone by places in the region.
 ///
 /// # Errors
 ///
-/// [`ReplayError`]: the topology has no such actor, or its ends and cells are others than the capsule's. An end that the capsule
-/// doesn't know is empty.
+/// [`ReplayError`]: the topology has no such actor, its ends, cells and collections are others than the capsule's or of other
+/// types, the capsule has fewer messages than were in work, or the step can't be ended. An end that the capsule doesn't know is
+/// empty.
 ///
 /// # Panics
 ///

@@ -169,56 +169,16 @@ impl TopologyBuilder {
         self
     }
 
-    /// Takes over what a program has left in whose topology this cell, or each value of this collection, was an `Old`: where a
-    /// start is to resume a bus ([`Leftover::Resume`]) and that is all in which the two topologies differ, `convert` is called
-    /// for each value that is there. A cell that no step has set yet starts as the topology says.
-    ///
-    /// A start that is killed meanwhile leaves the old bus or the new one, whole, for the next start. It takes as much memory
-    /// again as the bus has, until it is done. One that fails, because `convert` panics or memory is short, leaves the old bus.
-    /// Several migrations from different types to the same may be registered; what is left is converted once. The bound of
-    /// [`durable::changes`](crate::durable::changes), capacities and links aren't migrated, nor is a map.
-    ///
-    /// ```
-    /// use airssys_rt::prelude::*;
-    /// # struct Book(Durable<Quote>);
-    /// # impl Actor for Book {
-    /// #     fn step(&mut self) -> Result<Step, Refused> { Ok(Step::Done) }
-    /// # }
-    ///
-    /// #[message]
-    /// struct Quote { bid: f64, ask: f64 }
-    ///
-    /// /// As the last release had it.
-    /// mod earlier {
-    ///     #[airssys_rt::message]
-    ///     pub struct Quote { pub price: f64 }
-    /// }
-    ///
-    /// let mut plan = Topology::builder("quotes");
-    /// plan.leftover(Leftover::Resume)
-    ///     .migrate("book", "quote", |old: &earlier::Quote| Quote { bid: old.price, ask: old.price });
-    /// plan.partition("book").actor("book", durable("quote"), Book);
-    /// plan.build()?;
-    /// # Ok::<(), TopologyError>(())
-    /// ```
-    pub fn migrate<Old: Message, New: Message>(
-        &mut self,
-        actor: impl Into<String>,
-        state: impl Into<String>,
-        convert: impl Fn(&Old) -> New + Send + Sync + 'static,
-    ) -> &mut Self {
-        let whose = (actor.into(), state.into());
-        self.migrations.push(Migration::of(whose, convert));
-        self
-    }
-
     /// Keeps what a step that crashed had in work as a [`Capsule`](crate::Capsule) in `directory`, to be looked at and
     /// [replayed](crate::replay()): at most `max_files` files of `max_bytes` together of this bus, the oldest removed. Default:
     /// nothing is kept.
     ///
     /// A crash is a fault signal, an abort, a panic, an exit with a code other than zero, or a hang; nothing is kept of a
-    /// partition that was killed from outside, nor of an inline bus. The directory is made if it isn't there, for this user alone:
-    /// capsules hold messages and durable state. A capsule that can't be written is a line on stderr and nothing else.
+    /// partition that was killed from outside, nor of a hosted one or an inline bus. The directory is made if it isn't there, for
+    /// this user alone: capsules hold messages and durable state. A capsule that can't be written is a line on stderr and nothing
+    /// else; one that is longer than `max_bytes` is kept without some of the messages that waited, or not at all.
+    ///
+    /// `build` refuses no files and less than 4096 bytes. Collections take two bytes of a capsule for each of theirs.
     pub fn capsules(
         &mut self,
         directory: impl Into<PathBuf>,
@@ -404,9 +364,9 @@ impl PartitionBuilder<'_> {
     /// Runs this many steps of each actor at the beginning of each incarnation and rolls them back: code, caches, page tables
     /// and the processor's guesses are warm when the first step that counts runs. Default: 0.
     ///
-    /// Such a step sees the inbox and the durable cells as that first step will, so it takes the same way; what it sends,
-    /// receives and changes is never seen by anybody. Plain fields, and whatever it does outside of ports and cells, are not
-    /// undone: it is for actors whose steps may run again in any case, as they may after a refused send. A panic in one is a
+    /// Such a step sees the inbox and the durable state as that first step will, so it takes the same way; what it sends,
+    /// receives and changes is never seen by anybody. Plain fields, and whatever it does outside of ports and durable state, are
+    /// not undone: it is for actors whose steps may run again in any case, as they may after a refused send. A panic in one is a
     /// death like any other. A local link takes no part in a step, so an actor that has one can't be warmed up.
     pub fn warm_up(&mut self, steps: u32) -> &mut Self {
         self.settings().warm_up = steps;
@@ -433,19 +393,20 @@ impl PartitionBuilder<'_> {
 
     /// How long the partition may make no turn of its loop before it counts as hung and is killed: the longest step, and the
     /// longest start with its factories. Time on the supervisor's clock; asleep, stopped by a signal or under a debugger it
-    /// it is never. Default: 5 s.
+    /// never does. Default: 5 s.
     pub fn hang_after(&mut self, limit: Duration) -> &mut Self {
         self.settings().hang_after = limit;
         self
     }
 
     /// Sets an actor's durable cells back to their initial values when three different messages were set aside with no step
-    /// between them that committed: its state is to blame then. The inbox stays as it is, and what the cells held is kept in a
-    /// file in `keep`, a directory that is made if there is none. Without this the topology gives up instead, as it does where
-    /// the file can't be written.
+    /// between them that committed: its state is to blame then. The inbox stays as it is, and what the cells held is kept as a
+    /// text, `BUS-ACTOR-STEPS.state` in `keep`, a directory that is made if there is none. Without this the topology gives up
+    /// instead, as it does where the file can't be written, and over an actor with collections, which can't start anew.
     ///
-    /// An actor with collections can't start anew: the topology gives up over it. The reset is part of the step that sets the third message aside. The actor is made anew with it, and sees the initial
-    /// values from its factory on.
+    /// The reset is part of the step that sets the third message aside: a kill leaves both to the next life, or finds both done. The
+    /// actor is made anew with it, and sees the initial values from its factory on. Directory and file are made as the umask says;
+    /// a file of the same name is replaced.
     pub fn reset_state(&mut self, keep: impl Into<PathBuf>) -> &mut Self {
         self.settings().reset_state = Some(keep.into());
         self

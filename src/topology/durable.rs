@@ -6,6 +6,10 @@
 //! neither does one that is killed at any of its instructions. What they overwrite is kept in an undo log until the step
 //! commits; a step may change as many words of 8 bytes as that has room for, 4096 unless [`changes`] says otherwise.
 //!
+//! From outside nobody can look at a collection of an actor that runs; [`Monitor`](crate::Monitor) reads cells. It can't start
+//! anew: where the state of an actor that has one is to blame for its deaths, the topology gives up, also with
+//! [`reset_state`](crate::PartitionBuilder::reset_state).
+//!
 //! ```
 //! use airssys_rt::prelude::*;
 //!
@@ -94,7 +98,8 @@ impl<C> fmt::Debug for CollectionSpec<C> {
 
 /// A vector with room for `capacity` values, empty at first. A value takes its bytes rounded up to 8, and 4 KiB at most.
 ///
-/// The name is unique among the actor's cells and collections: `[a-z0-9][a-z0-9_-]{0,62}`. The capacity is 1 to 2^32.
+/// The name is unique among the actor's cells and collections: `[a-z0-9][a-z0-9_-]{0,62}`. The capacity is 1 to 2^32. `build` refuses
+/// other names and capacities; a value of another size is an error at compile time.
 pub fn vector<T: Message>(
     name: impl Into<String>,
     capacity: usize,

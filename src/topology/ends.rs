@@ -15,8 +15,10 @@ use crate::partition::ports::{PortError, PortOpener};
 
 /// What can be handed to [`PartitionBuilder::actor`](super::PartitionBuilder::actor) as an actor's ends.
 ///
-/// Implemented for [`LinkOut`], [`LinkIn`], [`FanIn`](super::FanIn), [`CellSpec`], [`ClockSpec`], [`CollectionSpec`](super::durable::CollectionSpec), [`ChangesSpec`](super::durable::ChangesSpec), [`LocalOut`](super::LocalOut), [`LocalIn`](super::LocalIn), `()`, and for `Vec`s, arrays and tuples (up to eight) of
-/// these, in any nesting. The factory gets the ports in the same shape. Not meant to be implemented elsewhere.
+/// Implemented for [`LinkOut`], [`LinkIn`], [`FanIn`](super::FanIn), [`CellSpec`], [`ClockSpec`],
+/// [`CollectionSpec`](super::durable::CollectionSpec), [`ChangesSpec`](super::durable::ChangesSpec),
+/// [`LocalOut`](super::LocalOut), [`LocalIn`](super::LocalIn), `()`, and for `Vec`s, arrays and tuples (up to eight) of these, in
+/// any nesting. The factory gets the ports in the same shape. Not meant to be implemented elsewhere.
 pub trait Ends: Send + Sync + 'static {
     /// What the factory gets: the opened ports.
     type Ports;
@@ -179,12 +181,14 @@ pub struct CellSpec<S> {
 /// A durable cell that starts zeroed. It survives every restart; a plain field does not. For more than 4 KiB, see the
 /// [module](mod@crate::durable) of this name.
 ///
-/// The name is unique within its actor: `[a-z0-9][a-z0-9_-]{0,62}`.
+/// The name is unique within its actor: `[a-z0-9][a-z0-9_-]{0,62}`. An actor has at most 64 cells, of which each incoming link with
+/// dead letters takes one.
 pub fn durable<S: Message>(name: impl Into<String>) -> CellSpec<S> {
     durable_with(name, S::zeroed())
 }
 
-/// A durable cell that starts as `initial`: written once, when the bus is new, and never again at a restart.
+/// A durable cell that starts as `initial`: written once, when the bus is new, and never again at a restart; but see
+/// [`reset_state`](super::PartitionBuilder::reset_state).
 pub fn durable_with<S: Message>(name: impl Into<String>, initial: S) -> CellSpec<S> {
     CellSpec {
         name: name.into(),
@@ -222,7 +226,10 @@ impl<S: Message> Ends for CellSpec<S> {
 #[must_use = "a clock exists only once it is declared with an actor"]
 pub struct ClockSpec(());
 
-/// A clock that gives one reading a step: a step that died by what it read can be run again with the same reading.
+/// A clock that gives one reading a step: a step that died by what it read can be [replayed](crate::replay()) with the same
+/// reading. The next try of the step, after a refusal or in the next life, reads anew.
+///
+/// However often an actor declares it, it has one clock.
 ///
 /// ```
 /// use airssys_rt::prelude::*;

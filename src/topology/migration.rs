@@ -55,6 +55,55 @@ impl Migration {
     }
 }
 
+impl TopologyBuilder {
+    /// Takes over what a program has left in whose topology this cell, or each value of this collection, was an `Old`: where a
+    /// start is to resume a bus ([`Leftover::Resume`](crate::Leftover::Resume)) and that is all in which the two topologies
+    /// differ, `convert` is called for each value that is there. A cell that no step has set yet starts as the topology says.
+    ///
+    /// A start that is killed meanwhile leaves the old bus or the new one, whole, for the next start. It takes as much memory
+    /// again as the bus has, until it is done. One that fails, because `convert` panics or memory is short, leaves the old bus.
+    /// Several migrations from different types to the same may be registered; what is left is converted once. The bound of
+    /// [`durable::changes`](crate::durable::changes), capacities and links aren't migrated, nor is a map.
+    ///
+    /// `build` refuses an actor, a cell or a collection that there isn't, a map, a `New` other than the topology's type, an `Old`
+    /// that is the same, and two migrations from one type ([`TopologyError::Migration`]); the launch says what went wrong with
+    /// the bus ([`BusError`](crate::BusError)).
+    ///
+    /// ```
+    /// use airssys_rt::prelude::*;
+    /// # struct Book(Durable<Quote>);
+    /// # impl Actor for Book {
+    /// #     fn step(&mut self) -> Result<Step, Refused> { Ok(Step::Done) }
+    /// # }
+    ///
+    /// #[message]
+    /// struct Quote { bid: f64, ask: f64 }
+    ///
+    /// /// As the last release had it.
+    /// mod earlier {
+    ///     #[airssys_rt::message]
+    ///     pub struct Quote { pub price: f64 }
+    /// }
+    ///
+    /// let mut plan = Topology::builder("quotes");
+    /// plan.leftover(Leftover::Resume)
+    ///     .migrate("book", "quote", |old: &earlier::Quote| Quote { bid: old.price, ask: old.price });
+    /// plan.partition("book").actor("book", durable("quote"), Book);
+    /// plan.build()?;
+    /// # Ok::<(), TopologyError>(())
+    /// ```
+    pub fn migrate<Old: Message, New: Message>(
+        &mut self,
+        actor: impl Into<String>,
+        state: impl Into<String>,
+        convert: impl Fn(&Old) -> New + Send + Sync + 'static,
+    ) -> &mut Self {
+        let whose = (actor.into(), state.into());
+        self.migrations.push(Migration::of(whose, convert));
+        self
+    }
+}
+
 /// Checks that each migration leads from another type to what the topology has.
 pub(super) fn check(draft: &TopologyBuilder) -> Result<(), TopologyError> {
     for (place, migration) in draft.migrations.iter().enumerate() {

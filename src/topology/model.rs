@@ -312,8 +312,9 @@ pub enum Leftover {
     /// Refuse to start: nothing is removed unasked. The default.
     #[default]
     Refuse,
-    /// Take it up again, once everybody who held it is provably dead: no message is lost, durable cells hold. It has to be
-    /// of the same topology; one whose creation was cut short, on which nothing was ever sent, is made anew.
+    /// Take it up again, once everybody who held it is provably dead: no message is lost, durable state holds. It has to be
+    /// of the same topology, but for types that are [migrated](super::TopologyBuilder::migrate); one whose creation was cut
+    /// short, on which nothing was ever sent, is made anew.
     Resume,
 }
 

@@ -51,21 +51,27 @@ impl LinkOptions {
         }
     }
 
-    /// Sets a message aside that kills its receiving actor again and again, with room for `capacity` of them (a power of two).
+    /// Sets a message aside that kills its receiving actor again and again, with room for `capacity` of them: a power of two, at
+    /// most 2^24, which is memory that the bus takes as a link's is.
     ///
-    /// A death that is the actor's own doing (a fault signal, an abort, a panic, an exit, a hang) is laid to the charge of the
-    /// message that it had in work. A batch names its culprit first: the messages of a step that died are received one at a
-    /// time by the next lives. After [`max_attempts`](Self::max_attempts) deaths the message is moved to the link's dead
-    /// letters, past the handler, and the actor goes on with the next one; a line names the link, the position, the attempts
-    /// and the cause. [`Monitor::dead_letters`](crate::Monitor::dead_letters) shows them, hands them to the actor again, or
-    /// drops them. A `SIGKILL` from outside is nobody's fault, wherever it strikes.
+    /// A death that is the actor's own doing (a fault signal, an abort, a panic, an exit with a code other than zero, a hang) is
+    /// laid to the charge of the message that it had in work. A batch names its culprit first: the messages of a step that died
+    /// are received one at a time by the next lives. After [`max_attempts`](Self::max_attempts) deaths the message is moved to
+    /// the link's dead letters, past the handler, and the actor goes on with the next one; a line names the link, the position,
+    /// the attempts and the cause. [`Monitor::dead_letters`](crate::Monitor::dead_letters) shows them, hands them to the actor
+    /// again, or drops them. A `SIGKILL` from outside is nobody's fault, wherever it strikes.
+    ///
+    /// To set aside, to hand over again and to drop are atomic steps of that actor, which a kill at any instruction leaves undone
+    /// or done. What is charged lies in the supervisor's region and outlives every life of the partition.
     ///
     /// Those deaths don't count for the topology's intensity: their number is bounded by the messages. Three different messages
     /// set aside with no step between them that committed say that the actor's state is to blame: the topology gives up, or the
     /// state starts anew ([`reset_state`](crate::PartitionBuilder::reset_state)).
     ///
-    /// Without dead letters such a message kills each life of its actor until the topology gives up by its intensity. The
-    /// receiving end of the link has to be an actor's, and nobody restarts a hosted partition.
+    /// Without dead letters such a message kills each life of its actor until the topology gives up by its intensity. `build`
+    /// refuses another capacity, a link that the host receives from, and an actor whose cells and links with dead letters are more
+    /// than 64 together. In a hosted partition nothing is set aside: nobody restarts it. On an inline bus panics are counted, and
+    /// nobody gives up.
     #[must_use]
     pub fn dead_letters(mut self, capacity: u64) -> Self {
         let policy = self.letters.get_or_insert(LetterPolicy {
@@ -77,8 +83,8 @@ impl LinkOptions {
         self
     }
 
-    /// Deaths after which a message is set aside, at least 1. Default: 3. Means nothing without
-    /// [`dead_letters`](Self::dead_letters).
+    /// Deaths with it alone in work after which a message is set aside, at least 1: 0 counts as 1. Default: 3. Means nothing
+    /// unless [`dead_letters`](Self::dead_letters) was called before.
     #[must_use]
     pub fn max_attempts(mut self, deaths: u32) -> Self {
         if let Some(policy) = &mut self.letters {
@@ -88,7 +94,8 @@ impl LinkOptions {
     }
 
     /// Drops and counts a message that is to be set aside while there is no room among the dead letters. Without this its actor
-    /// waits until some were handled again or dropped. Means nothing without [`dead_letters`](Self::dead_letters).
+    /// waits until some were handled again or dropped, and says so on stderr. Means nothing unless
+    /// [`dead_letters`](Self::dead_letters) was called before.
     #[must_use]
     pub fn drop_when_full(mut self) -> Self {
         if let Some(policy) = &mut self.letters {

@@ -34,19 +34,20 @@ pub enum ClockSource {
     Manual(ManualClock),
 }
 
-/// A clock that stands still but for being set: virtual time, for tests and simulations. Clones are the same clock.
+/// A clock that stands still but for being set: virtual time, for tests and simulations. Clones are the same clock. Both readings
+/// are 0 at first. Set it between steps: a step that has read it already keeps its reading.
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock(Arc<[AtomicU64; 2]>);
 
 impl ManualClock {
-    /// Sets both readings, in nanoseconds.
+    /// Sets both readings, in nanoseconds, to anything: also back.
     pub fn set(&self, monotonic_ns: u64, realtime_ns: u64) {
         // Relaxed: set between turns, by the thread that runs them.
         self.0[0].store(monotonic_ns, Ordering::Relaxed);
         self.0[1].store(realtime_ns, Ordering::Relaxed);
     }
 
-    /// Lets both go on by `span`.
+    /// Lets both go on by `span`; beyond 2^64 - 1 ns they stay there.
     pub fn advance(&self, span: Duration) {
         let [monotonic, realtime] = [0, 1].map(|index| self.read(index));
         let span = nanos(span);
@@ -66,7 +67,9 @@ type Reading = Cell<(u64, u64)>;
 
 /// The clock of one actor: one reading a step.
 ///
-/// All readings of a bus are of one machine's clocks, so those of different partitions may be compared.
+/// A reading is in the actor's region before the step has it; of a step that was killed it says what the step had read. The next
+/// try reads anew. The first reading of a step costs one of the kernel's clock, by the vDSO, and two stores. All readings of a
+/// bus are of one machine's clocks, so those of different partitions may be compared.
 #[derive(Clone)]
 pub struct Clock {
     state: Rc<State>,

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::instance::Instance;
 
 /// The idempotency key of one message: no other one, of this bus or of another, on this machine or elsewhere, has the same,
-/// and a step that runs again handles its messages under the same keys.
+/// and a step that runs again handles its messages under the same keys. On an inline bus the instance is zero.
 ///
 /// It goes with whatever a handler does outside of the bus, which may happen twice: whoever is asked to do it remembers the
 /// key, and does it once.

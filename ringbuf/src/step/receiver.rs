@@ -196,7 +196,8 @@ impl<T: Message> Receiver<T> {
         self.port.inlet.is_ready_at(self.port.inlet.cursor())
     }
 
-    /// Messages received on this link, this step's included: the position of the next one.
+    /// Messages received on this link, this step's included: the position of the next one. A dead letter that is handled again
+    /// isn't counted: it was, when it was set aside.
     #[inline]
     #[must_use]
     pub fn received(&self) -> u64 {
@@ -206,7 +207,8 @@ impl<T: Message> Receiver<T> {
     /// The message that was received last: the one in hand after a [`try_recv`](Self::try_recv). `None` before the link's
     /// first. Its sequence is one less than [`received`](Self::received).
     ///
-    /// Inside of a `drain`'s closure the receiver can't be asked: take `received()` before it, and count on from there.
+    /// Inside of a `drain`'s closure the receiver can't be asked: take `received()` before it, and count on from there. A dead
+    /// letter that is handled again isn't counted: in that step this is the key of what was last received from the link itself.
     #[must_use]
     pub fn key(&self) -> Option<Key<'_>> {
         let sequence = self.received().checked_sub(1)?;

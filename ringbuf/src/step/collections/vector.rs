@@ -127,7 +127,7 @@ impl<T: Message, const MISTAKE: u8> DurableVec<T, MISTAKE> {
         self.store.change(|writer| writer.value(at, &value))
     }
 
-    /// Changes the value at `index` by way of a copy, of which what differs is written back.
+    /// Changes the value at `index` by way of a copy, of which what differs is written back: nothing, if `change` panics.
     ///
     /// # Errors
     ///
