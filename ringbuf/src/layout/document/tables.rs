@@ -5,16 +5,13 @@ use super::{Block, table};
 use crate::latency::{BUCKETS, upper_ns};
 use crate::layout::{
     CAPACITY_MAX, CELL_SIZE_MAX, CELLS_MAX, CHANGES_MAX, CONTROL_WORDS, ENTRIES_MAX, Layout,
-    MESSAGE_ALIGN_MAX, MESSAGE_SIZE_MAX, PANIC_TEXT_MAX, RingShape, blame_word, clock_word,
-    collection_word, command_word, credit_word, hint_word, in_flight_word, instance_word,
-    panic_word, pulse_word, record_word, ring_word, slot_word, undo_entry_word, undo_word,
+    MESSAGE_ALIGN_MAX, MESSAGE_SIZE_MAX, RingShape, blame_word, hint_word, ring_word,
+    undo_entry_word,
 };
 use crate::memory::LINE_PAIR;
-use crate::region::directory::entry_at;
-use crate::region::header::{self, at};
-use crate::region::{FILE_LEN_MAX, NAME_LEN_MAX, PAGE, SECTIONS_MAX, STRINGS_LEN_MAX, SectionKind};
+use crate::region::SectionKind;
 use crate::schema::{Field, Kind, Schema};
-use crate::{Message as _, layout, park, pulse};
+use crate::{Message as _, layout};
 
 fn places((name, words): (&'static str, Vec<Word>)) -> Block {
     let written = words.iter().any(|word| !word.by.is_empty());

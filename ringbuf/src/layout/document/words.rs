@@ -5,10 +5,11 @@ use crate::layout::{
     in_flight_word, instance_word, panic_word, pulse_word, record_word, ring_word, slot_word,
     undo_entry_word, undo_word,
 };
+use crate::memory::LINE_PAIR;
 use crate::region::directory::entry_at;
 use crate::region::header::{self, at};
-use crate::region::{FILE_LEN_MAX, NAME_LEN_MAX, PAGE, SECTIONS_MAX, STRINGS_LEN_MAX, SectionKind};
-use crate::{layout, park, pulse};
+use crate::region::{FILE_LEN_MAX, NAME_LEN_MAX, PAGE, SECTIONS_MAX, STRINGS_LEN_MAX};
+use crate::{park, pulse};
 
 /// A word or a field: its place in what it is part of.
 pub(super) struct Word {
