@@ -1,8 +1,10 @@
 //! What an actor's durable cells held, kept in a file before they start anew.
 
 use std::fmt::Write as _;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use airssys_ringbuf::step::cell_bytes;
 
@@ -10,7 +12,8 @@ use crate::partition::progress::progress_of;
 use crate::partition::view::BusView;
 use crate::topology::model::{ActorId, Plan};
 
-/// Writes the committed cells of an actor into a new file of `directory`, which is made if there is none.
+/// Writes the committed cells of an actor into a file of `directory`, which is made if there is none: whole or not at all, and
+/// for this user alone.
 ///
 /// ```text
 /// actor book
@@ -44,8 +47,17 @@ pub(super) fn keep(
         }
         text.push('\n');
     }
-    fs::create_dir_all(directory)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)?;
     let file = directory.join(format!("{}-{}-{steps}.state", plan.bus, actor.name));
-    fs::write(&file, text)?;
+    let draft = file.with_extension("draft");
+    // Of one that was killed here.
+    let _ = fs::remove_file(&draft);
+    let mut options = File::options();
+    options.write(true).create_new(true).mode(0o600);
+    options.open(&draft)?.write_all(text.as_bytes())?;
+    fs::rename(&draft, &file)?;
     Ok(file)
 }

@@ -282,7 +282,8 @@ impl TopologyBuilder {
         validate::host(&self)?;
         migration::check(&self)?;
         let host = self.partitions.len();
-        let policies: Vec<_> = self.links.iter().map(|link| link.options.letters).collect();
+        let links = self.links.iter();
+        let policies: Vec<_> = links.map(|link| link.options.letter_policy()).collect();
         let links = validate::links(self.links, &self.name, host)?;
         let locals = validate::locals(self.locals, &links, &self.name)?;
         let mut plan = Plan {
@@ -405,8 +406,8 @@ impl PartitionBuilder<'_> {
     /// instead, as it does where the file can't be written, and over an actor with collections, which can't start anew.
     ///
     /// The reset is part of the step that sets the third message aside: a kill leaves both to the next life, or finds both done. The
-    /// actor is made anew with it, and sees the initial values from its factory on. Directory and file are made as the umask says;
-    /// a file of the same name is replaced.
+    /// actor is made anew with it, and sees the initial values from its factory on. Directory and file are this user's
+    /// alone; a file of the same name is replaced.
     pub fn reset_state(&mut self, keep: impl Into<PathBuf>) -> &mut Self {
         self.settings().reset_state = Some(keep.into());
         self

@@ -10,7 +10,10 @@ pub struct LinkOptions {
     /// By the message's size if `None`.
     pub(super) layout: Option<Layout>,
     pub(super) trusted: bool,
-    pub(super) letters: Option<LetterPolicy>,
+    /// Room among the dead letters, if there are any.
+    pub(super) letters: Option<u64>,
+    pub(super) attempts: u32,
+    pub(super) drops: bool,
 }
 
 /// What becomes of a link's messages that kill their receiver.
@@ -48,6 +51,8 @@ impl LinkOptions {
             layout: None,
             trusted: true,
             letters: None,
+            attempts: ATTEMPTS,
+            drops: false,
         }
     }
 
@@ -74,33 +79,32 @@ impl LinkOptions {
     /// nobody gives up.
     #[must_use]
     pub fn dead_letters(mut self, capacity: u64) -> Self {
-        let policy = self.letters.get_or_insert(LetterPolicy {
-            capacity,
-            attempts: ATTEMPTS,
-            drops: false,
-        });
-        policy.capacity = capacity;
+        self.letters = Some(capacity);
         self
     }
 
+    pub(super) fn letter_policy(&self) -> Option<LetterPolicy> {
+        self.letters.map(|capacity| LetterPolicy {
+            capacity,
+            attempts: self.attempts,
+            drops: self.drops,
+        })
+    }
+
     /// Deaths with it alone in work after which a message is set aside, at least 1: 0 counts as 1. Default: 3. Means nothing
-    /// unless [`dead_letters`](Self::dead_letters) was called before.
+    /// without [`dead_letters`](Self::dead_letters).
     #[must_use]
     pub fn max_attempts(mut self, deaths: u32) -> Self {
-        if let Some(policy) = &mut self.letters {
-            policy.attempts = deaths.max(1);
-        }
+        self.attempts = deaths.max(1);
         self
     }
 
     /// Drops and counts a message that is to be set aside while there is no room among the dead letters. Without this its actor
-    /// waits until some were handled again or dropped, and says so on stderr. Means nothing unless
-    /// [`dead_letters`](Self::dead_letters) was called before.
+    /// waits until some were handled again or dropped, and says so on stderr. Means nothing without
+    /// [`dead_letters`](Self::dead_letters).
     #[must_use]
     pub fn drop_when_full(mut self) -> Self {
-        if let Some(policy) = &mut self.letters {
-            policy.drops = true;
-        }
+        self.drops = true;
         self
     }
 

@@ -53,7 +53,13 @@ impl Actor for Sink {
             handled.borrow_mut().note(item.seq);
         };
         let taken = match way {
-            Way::TryRecv => items.try_recv().iter().map(take).count(),
+            Way::TryRecv => {
+                let item = items.try_recv();
+                // Handled again it has the key that it had.
+                let key = items.key().map(|key| key.sequence);
+                assert!(item.is_none_or(|item| key == Some(item.seq)), "{key:?}");
+                item.iter().map(take).count()
+            }
             Way::Drain => items.drain(16, take),
             Way::Slices => items.drain_slices(16, |run| run.iter().for_each(&mut take)),
             Way::Copies => {

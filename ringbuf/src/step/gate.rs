@@ -34,8 +34,8 @@ pub(crate) struct Gate {
     left: Cell<bool>,
     /// With no message for any receiver: whichever asks first may have one all the same.
     single: Cell<bool>,
-    /// The input whose oldest letter takes the place of its next message.
-    requeues: Cell<Option<usize>>,
+    /// The input whose oldest letter takes the place of its next message, and that letter's position on its link.
+    requeues: Cell<Option<(usize, u64)>>,
     /// One bit for each cell that was changed.
     pub(crate) dirty: Cell<u64>,
     pub(crate) inputs: Used,
@@ -147,11 +147,11 @@ impl Gate {
         self.single.set(false);
     }
 
-    pub(crate) fn requeue(&self, input: Option<usize>) {
-        self.requeues.set(input);
+    pub(crate) fn requeue(&self, letter: Option<(usize, u64)>) {
+        self.requeues.set(letter);
     }
 
-    pub(crate) fn requeues(&self) -> Option<usize> {
+    pub(crate) fn requeues(&self) -> Option<(usize, u64)> {
         self.requeues.get()
     }
 

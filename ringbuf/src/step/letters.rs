@@ -23,6 +23,7 @@ use super::sections::{AttachError, ring_between};
 use super::sender::Sender;
 use crate::blame::Aside;
 use crate::ring::inlet::Peek;
+use crate::slots::Storage as _;
 
 /// What a note says: the position that the message had on its link, attempts, cause, and the actor's steps by then.
 pub type Note = [u64; 4];
@@ -203,7 +204,10 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         self.begin(1);
         letters.source.admit(0);
         letters.inlet.admit(1);
-        self.gate.requeue(Some(letters.source.place()));
+        // The note was sent with the letter.
+        let notes = &letters.notes_in.port().inlet;
+        let [position, ..] = notes.storage.copy::<Note>(notes.cursor());
+        self.gate.requeue(Some((letters.source.place(), position)));
     }
 
     /// Ends it, and says whether the handler received the letter.

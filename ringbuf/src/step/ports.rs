@@ -295,7 +295,22 @@ impl InPort {
     #[inline]
     pub(super) fn requeued(&self) -> Option<&InPort> {
         let letters = self.letters.get()?;
-        (self.gate.requeues() == Some(self.index)).then_some(letters)
+        let (input, _) = self.gate.requeues()?;
+        (input == self.index).then_some(letters)
+    }
+
+    /// The position on this link of the message that was received last, if there is one.
+    pub(super) fn last_received(&self) -> Option<u64> {
+        match self.gate.requeues() {
+            Some((input, position)) if input == self.index => {
+                let taken = self.letters.get()?.inlet.has_moved();
+                if taken {
+                    return Some(position);
+                }
+            }
+            _ => {}
+        }
+        self.inlet.cursor().checked_sub(1)
     }
 
     /// As many messages from `position` on, all at once, are in work.

@@ -205,13 +205,14 @@ impl<T: Message> Receiver<T> {
     }
 
     /// The message that was received last: the one in hand after a [`try_recv`](Self::try_recv). `None` before the link's
-    /// first. Its sequence is one less than [`received`](Self::received).
+    /// first. Its sequence is one less than [`received`](Self::received), but for a dead letter that is handled again: that
+    /// keeps the key that it had.
     ///
     /// Inside of a `drain`'s closure the receiver can't be asked: take `received()` before it, and count on from there. A dead
-    /// letter that is handled again isn't counted: in that step this is the key of what was last received from the link itself.
+    /// letter comes alone in its step, and leaves `received()` as it is: who drains asks for the key afterwards.
     #[must_use]
     pub fn key(&self) -> Option<Key<'_>> {
-        let sequence = self.received().checked_sub(1)?;
+        let sequence = self.port.last_received()?;
         Some(self.key_of(sequence))
     }
 
