@@ -151,6 +151,12 @@ impl DeadLetters {
         }))
     }
 
+    /// Those of a link that has any.
+    pub(crate) fn first(&mut self) -> Option<&mut Letters> {
+        let mut letters = self.links.iter_mut().map(|link| &mut link.letters);
+        letters.find(|letters| letters.has_letter())
+    }
+
     pub(super) fn has_news(&self) -> bool {
         self.links.iter().any(|link| link.has_news(&self.charges))
     }

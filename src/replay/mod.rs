@@ -19,7 +19,7 @@ use crate::partition::letters::DeadLetters;
 use crate::partition::ports::PortOpener;
 use crate::partition::view::BusView;
 use crate::topology::model::{ActorId, LinkPlan, Plan};
-use crate::topology::{LinkId, Topology};
+use crate::topology::{LinkId, Topology, letters};
 
 use check::{check, find, listed};
 pub use error::ReplayError;
@@ -124,17 +124,27 @@ fn run(
     let mut opener = PortOpener::new(plan, view, &locals, (id, INCARNATION))?;
     let factory = &plan.partitions[id.partition].factories.0[id.actor];
     let mut actor = factory(&mut opener)?;
-    // Ends of the actor that its author doesn't see: a step has all of them.
-    let _letters = DeadLetters::open(plan, view, id, &mut opener)?;
+    let mut letters = DeadLetters::open(plan, view, id, &mut opener)?;
     let (mut core, _ends) = opener.finish();
-    core.begin(u64::MAX);
+    // Of letters there is the one that was in work, if one was.
+    let mut letters = letters.as_deref_mut().and_then(DeadLetters::first);
+    match &letters {
+        Some(letters) => core.begin_requeue(letters),
+        None => core.begin(u64::MAX),
+    }
     let result = actor.step();
     let verdict = match result {
         Ok(Step::Busy | Step::Idle) => Verdict::Keep,
         Ok(Step::Done) => Verdict::Done,
         Ok(Step::Retry) | Err(_) => Verdict::Abort,
     };
-    let ended = core.finish(verdict).map_err(|source| ReplayError::Step {
+    let ended = match &mut letters {
+        Some(letters) => core
+            .finish_requeue(letters, verdict)
+            .map(|(ended, _)| ended),
+        None => core.finish(verdict),
+    };
+    let ended = ended.map_err(|source| ReplayError::Step {
         actor: plan.actor(id).name.clone(),
         source,
     })?;
@@ -152,7 +162,10 @@ fn state<'a>(
     let inputs = actor.inputs.iter().map(|&link| {
         let link = plan.link(link);
         let kept = capsule.inputs.iter().find(|input| input.link == link.name);
-        input_state(link, view, kept)
+        let shown = kept.map_or(0, |input| input.in_work);
+        // A letter comes with its note, which nobody is shown.
+        let noted = u64::from(has_letter_in_work(capsule, &link.name));
+        input_state(link, view, (kept, shown.max(noted)))
     });
     let outputs = actor.outputs.iter().map(|&link| {
         let link = plan.link(link);
@@ -180,12 +193,21 @@ fn state<'a>(
     }
 }
 
+/// Whether `notes` are of a link of which a dead letter was in work.
+fn has_letter_in_work(capsule: &Capsule, notes: &str) -> bool {
+    notes.strip_suffix(letters::NOTES).is_some_and(|link| {
+        let letters = capsule.inputs.iter().filter(|input| input.in_work > 0);
+        letters
+            .filter_map(|input| input.link.strip_suffix(letters::LETTERS))
+            .any(|of| of == link)
+    })
+}
+
 fn input_state<'a>(
     link: &'a LinkPlan,
     view: &'a BusView,
-    kept: Option<&'a CapsuleInput>,
+    (kept, in_work): (Option<&'a CapsuleInput>, u64),
 ) -> InputState<'a> {
-    let in_work = kept.map_or(0, |input| input.in_work);
     let messages = kept.map_or(&[][..], |input| &input.messages);
     let messages = messages.iter().take(in_work as usize);
     let received = kept.map_or(0, |input| input.received);

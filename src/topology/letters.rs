@@ -11,6 +11,10 @@ use super::model::{CellPlan, Declared, LettersPlan, LinkId, LinkPlan, Plan};
 use super::options::LetterPolicy;
 
 /// Adds them to the plan, behind everything that was declared.
+/// What the hidden links of a link are called, behind its name, which has no slash.
+pub(crate) const LETTERS: &str = "/letters";
+pub(crate) const NOTES: &str = "/notes";
+
 pub(super) fn add(plan: &mut Plan, policies: &[Option<LetterPolicy>]) -> Result<(), TopologyError> {
     for actor in plan.partitions.iter_mut().flat_map(|one| &mut one.actors) {
         actor.declared = Declared {
@@ -98,7 +102,7 @@ fn add_to(plan: &mut Plan, link: LinkId, policy: LetterPolicy) {
         ..*of
     };
     let notes = LinkPlan {
-        name: format!("{}/notes", of.name),
+        name: format!("{}{NOTES}", of.name),
         schema_text: Note::SCHEMA.to_text(),
         payload_size: size_of::<Note>(),
         layout: Layout::of(size_of::<Note>()),
@@ -125,5 +129,5 @@ fn add_to(plan: &mut Plan, link: LinkId, policy: LetterPolicy) {
 }
 
 fn letters_name(link: &str) -> String {
-    format!("{link}/letters")
+    format!("{link}{LETTERS}")
 }

@@ -22,7 +22,7 @@ mod error;
 mod fan_in;
 mod host;
 pub(crate) mod layout;
-mod letters;
+pub(crate) mod letters;
 pub(crate) mod limits;
 mod links;
 mod local_ends;

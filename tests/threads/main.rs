@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod capsule_state;
 mod capsules;
 mod ending;
 mod fan_in;

@@ -74,6 +74,12 @@ impl Letters {
         self.inlet.inlet.cursor()
     }
 
+    /// Whether there is a letter.
+    #[must_use]
+    pub fn has_letter(&self) -> bool {
+        self.inlet.inlet.is_ready_at(self.oldest())
+    }
+
     /// The position that the next letter will have.
     #[inline]
     #[must_use]

@@ -45,14 +45,14 @@ impl<T: Message> Sender<T> {
     #[inline]
     pub fn claim(&mut self) -> Result<Slot<'_, T>, Refused> {
         match self.port.claim() {
-            Ok(position) => Ok(Slot::new(
-                &self.port.outlet,
-                position,
-                &self.port.held,
-                false,
-            )),
+            Ok(position) => Ok(self.slot(position)),
             Err(refusal) => Err(self.refuse(refusal)),
         }
+    }
+
+    #[inline]
+    fn slot(&mut self, position: u64) -> Slot<'_, T> {
+        Slot::new(&self.port.outlet, position, &self.port.held, false)
     }
 
     /// Sends a copy of `value`.
@@ -113,12 +113,7 @@ impl<T: Message> Sender<T> {
     #[inline]
     pub fn try_claim(&mut self) -> Result<Slot<'_, T>, Refused> {
         match self.port.claim() {
-            Ok(position) => Ok(Slot::new(
-                &self.port.outlet,
-                position,
-                &self.port.held,
-                false,
-            )),
+            Ok(position) => Ok(self.slot(position)),
             Err(refusal) => Err(self.refused(refusal)),
         }
     }
