@@ -1,5 +1,6 @@
 //! The actor: a value with `step`.
 
+use airssys_ringbuf::step::Verdict;
 pub use airssys_ringbuf::step::{Refused, TrySendError};
 
 /// What a partition runs: a value that owns its ports and its durable state.
@@ -51,6 +52,15 @@ pub enum Step {
     /// The step commits, and with it the actor ends: its links close, in both directions. It never runs again, in no
     /// incarnation.
     Done,
+}
+
+/// What a step's end means for its commit.
+pub(crate) fn verdict(stepped: Result<Step, Refused>) -> Verdict {
+    match stepped {
+        Ok(Step::Busy | Step::Idle) => Verdict::Keep,
+        Ok(Step::Done) => Verdict::Done,
+        Ok(Step::Retry) | Err(Refused::Full | Refused::Closed) => Verdict::Abort,
+    }
 }
 
 /// Counts of received messages: none is [`Idle`](Step::Idle).

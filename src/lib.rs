@@ -56,6 +56,7 @@ mod earlier;
 mod embed;
 mod enter;
 pub mod exit;
+mod files;
 mod host;
 mod launch;
 mod local;

@@ -13,7 +13,7 @@ mod difference;
 
 use std::fmt::{self, Write as _};
 
-pub use difference::{difference, difference_to};
+pub use difference::{difference, difference_to, quote};
 
 /// The layout of one message type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::partition::view::{BusView, pulse};
 use crate::topology::LinkId;
-use crate::topology::model::{ActorId, Plan};
+use crate::topology::model::{ActorId, LinkPlan, Plan};
 
 /// How many of the messages that waited behind those in work are kept of each input.
 const NEXT: usize = 16;
@@ -124,6 +124,16 @@ fn actor_in_step(
     Ok(last.map(|actor| ActorId { partition, actor }))
 }
 
+/// A link as bytes: its regions, its name, and how long its messages are.
+fn ends_of<'a>(view: &'a BusView, link: &'a LinkPlan) -> (&'a Region, &'a Region, &'a str, usize) {
+    (
+        view.partition(link.from.partition),
+        view.partition(link.to.partition),
+        &link.name,
+        link.payload_size,
+    )
+}
+
 fn input(
     plan: &Plan,
     view: &BusView,
@@ -132,12 +142,7 @@ fn input(
     in_work: u64,
 ) -> Result<CapsuleInput, CaptureError> {
     let link = plan.link(link);
-    let ends = (
-        view.partition(link.from.partition),
-        view.partition(link.to.partition),
-        link.name.as_str(),
-        link.payload_size,
-    );
+    let ends = ends_of(view, link);
     let most = (in_work as usize).saturating_add(NEXT);
     let messages = raw_messages(ends, received, most)?;
     Ok(CapsuleInput {
@@ -164,12 +169,7 @@ fn output(
     sent: u64,
 ) -> Result<CapsuleOutput, CaptureError> {
     let link = plan.link(link);
-    let ends = (
-        view.partition(link.from.partition),
-        view.partition(link.to.partition),
-        link.name.as_str(),
-        link.payload_size,
-    );
+    let ends = ends_of(view, link);
     let words = raw_link(ends)?;
     Ok(CapsuleOutput {
         link: link.name.clone(),

@@ -21,6 +21,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use airssys_osl::supervise::signal_name;
+use airssys_ringbuf::schema::quote;
 use serde::{Deserialize, Serialize};
 
 /// What the file says that it is.
@@ -287,7 +288,7 @@ impl Capsule {
         let wrong = |error: serde_json::Error| format!("no capsule's JSON: {error}");
         let head: Head = serde_json::from_slice(bytes).map_err(wrong)?;
         if head.format != FORMAT {
-            let found = show::quoted(&head.format);
+            let found = quote(&head.format);
             return Err(format!("format is `{found}`, expected `{FORMAT}`"));
         }
         if head.version != VERSION {
@@ -314,7 +315,7 @@ impl Capsule {
             return Err(format!("{} steps are impossible", self.steps));
         }
         for input in &self.inputs {
-            let named = |problem| format!("link `{}`: {problem}", show::quoted(&input.link));
+            let named = |problem| format!("link `{}`: {problem}", quote(&input.link));
             check_input(input).map_err(named)?;
         }
         for output in &self.outputs {
@@ -324,9 +325,9 @@ impl Capsule {
             if !possible || sent > POSITION_MAX || size_of(&output.schema).is_none() {
                 return Err(format!(
                     "link `{}`: {sent} messages sent and {given_back} given back are impossible with capacity {} and schema `{}`",
-                    show::quoted(&output.link),
+                    quote(&output.link),
                     output.capacity,
-                    show::quoted(&output.schema),
+                    quote(&output.schema),
                 ));
             }
         }
@@ -336,9 +337,9 @@ impl Capsule {
             if expected.is_none() || found.is_some() && found != expected {
                 return Err(format!(
                     "cell `{}`: {} bytes, which its schema `{}` doesn't describe",
-                    show::quoted(&cell.cell),
+                    quote(&cell.cell),
                     found.unwrap_or(0),
-                    show::quoted(&cell.schema)
+                    quote(&cell.schema)
                 ));
             }
         }
@@ -352,14 +353,14 @@ impl Capsule {
         number.filter(|_| is_plain).ok_or_else(|| {
             format!(
                 "instance is `{}`, expected 32 hexadecimal digits",
-                show::quoted(&self.instance)
+                quote(&self.instance)
             )
         })
     }
 }
 
 fn check_input(input: &CapsuleInput) -> Result<(), String> {
-    let schema = || show::quoted(&input.schema);
+    let schema = || quote(&input.schema);
     let size = size_of(&input.schema)
         .ok_or_else(|| format!("its schema `{}` has no size of a message", schema()))?;
     if input.received > POSITION_MAX || input.in_work > POSITION_MAX {

@@ -2,45 +2,32 @@
 
 use std::fmt::{self, Write as _};
 
+use airssys_ringbuf::schema::quote;
+
 use super::{Capsule, CapsuleInput};
 
-/// Longest quotation of a text that came out of a file, in characters.
-const QUOTE_LEN_MAX: usize = 120;
 /// Longest value that is printed, in characters.
 const VALUE_LEN_MAX: usize = 4096;
 /// Arrays of arrays and of messages, one inside of the other.
 const DEPTH_MAX: u32 = 16;
-
-/// Text out of a file, escaped and cut.
-pub(super) fn quoted(text: &str) -> String {
-    let mut quoted: String = text
-        .chars()
-        .take(QUOTE_LEN_MAX)
-        .flat_map(char::escape_debug)
-        .collect();
-    if text.chars().nth(QUOTE_LEN_MAX).is_some() {
-        quoted.push_str("...");
-    }
-    quoted
-}
 
 impl fmt::Display for Capsule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
             "{}/{} #{}, actor `{}`, step {}: {}",
-            quoted(&self.bus),
-            quoted(&self.partition),
+            quote(&self.bus),
+            quote(&self.partition),
             self.incarnation,
-            quoted(&self.actor),
+            quote(&self.actor),
             self.steps.saturating_add(1),
             Escaped(&self.crash.to_string()),
         )?;
         writeln!(
             f,
             "topology `{}`, bus instance {}, died at {} ns since 1970",
-            quoted(&self.topology),
-            quoted(&self.instance),
+            quote(&self.topology),
+            quote(&self.instance),
             self.died_at_ns
         )?;
         match (self.clock.monotonic_ns, self.clock.realtime_ns) {
@@ -60,7 +47,7 @@ impl fmt::Display for Capsule {
             writeln!(
                 f,
                 "sends on `{}`: {} sent, {waiting} of {} slots taken{}",
-                quoted(&output.link),
+                quote(&output.link),
                 output.sent,
                 output.capacity,
                 if output.receiver_ended {
@@ -71,7 +58,7 @@ impl fmt::Display for Capsule {
             )?;
         }
         for cell in &self.cells {
-            write!(f, "cell `{}`: ", quoted(&cell.cell))?;
+            write!(f, "cell `{}`: ", quote(&cell.cell))?;
             match &cell.bytes {
                 Some(bytes) => writeln!(f, "{}", value(&cell.schema, bytes))?,
                 None => f.write_str("never set\n")?,
@@ -81,8 +68,8 @@ impl fmt::Display for Capsule {
             writeln!(
                 f,
                 "{} `{}`: {} bytes",
-                quoted(&section.kind),
-                quoted(&section.name),
+                quote(&section.kind),
+                quote(&section.name),
                 section.bytes.len()
             )?;
         }
@@ -97,7 +84,7 @@ fn show_input(f: &mut fmt::Formatter<'_>, input: &CapsuleInput) -> fmt::Result {
     writeln!(
         f,
         "receives from `{}`: {} received, {} in work{ended}",
-        quoted(&input.link),
+        quote(&input.link),
         input.received,
         input.in_work
     )?;
@@ -172,7 +159,7 @@ fn leaves(schema: &str, bytes: &[u8], text: &mut String) -> Option<()> {
             text.push(' ');
         }
         is_first = false;
-        write!(text, "{}=", quoted(name)).ok()?;
+        write!(text, "{}=", quote(name)).ok()?;
         whole(spelling, bytes.get(offset.parse().ok()?..)?, text)?;
     }
     if is_first {

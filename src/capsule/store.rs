@@ -4,9 +4,8 @@
 //! before the next life begins, and the file follows. What goes wrong here is a line, and nothing else.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{
     Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel,
@@ -15,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Capsule;
+use crate::files::write_whole;
 use crate::report::{Level, say};
 use crate::topology::model::CapsulePlan;
 
@@ -148,39 +148,9 @@ fn report(bus: &str, capsule: &Capsule, written: io::Result<PathBuf>) {
 /// Writes the capsule's file, whole or not at all, and removes the oldest ones beyond the bounds.
 pub(super) fn write(plan: &CapsulePlan, capsule: &Capsule) -> io::Result<PathBuf> {
     let bytes = bounded(capsule.clone(), plan.max_bytes)?;
-    let directory = &plan.directory;
-    let named = |doing: &str, path: &Path, error: &io::Error| {
-        io::Error::new(error.kind(), format!("{doing} {}: {error}", path.display()))
-    };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(|error| named("making", directory, &error))?;
-    let name = file_name(capsule);
-    let (path, draft) = (directory.join(&name), directory.join(format!(".{name}")));
-    write_file(&draft, &bytes).map_err(|error| {
-        let _ = fs::remove_file(&draft);
-        named("writing", &draft, &error)
-    })?;
-    fs::rename(&draft, &path).map_err(|error| {
-        let _ = fs::remove_file(&draft);
-        named("renaming", &draft, &error)
-    })?;
+    let path = write_whole(&plan.directory, &file_name(capsule), &bytes)?;
     remove_oldest(plan, &capsule.bus, &path);
     Ok(path)
-}
-
-fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // What a killed supervisor left under this name.
-    let _ = fs::remove_file(path);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 /// The file's bytes, with fewer of the messages that waited if it is too long with all of them.

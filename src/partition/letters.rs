@@ -5,9 +5,9 @@
 
 use airssys_ringbuf::blame::{Aside, ChargesView};
 use airssys_ringbuf::region::SectionKind;
-use airssys_ringbuf::step::{Letters, SetAside, StepCore, StepError, Verdict};
+use airssys_ringbuf::step::{Letters, SetAside, StepCore, StepError};
 
-use crate::actor::{Actor, Refused, Step};
+use crate::actor::{Actor, verdict};
 use crate::partition::ports::{PortError, PortOpener};
 use crate::partition::progress::progress_of;
 use crate::partition::runner::Turn;
@@ -273,12 +273,8 @@ fn requeue(
 ) -> Result<Option<bool>, StepError> {
     let oldest = link.letters.oldest();
     core.begin_requeue(&link.letters);
-    let verdict = match actor.step() {
-        Ok(Step::Busy | Step::Idle) => Verdict::Keep,
-        Ok(Step::Done) => Verdict::Done,
-        // Whom there is nobody to send to, the next ordinary step finds out, too.
-        Ok(Step::Retry) | Err(Refused::Full | Refused::Closed) => Verdict::Abort,
-    };
+    // That there is nobody to send to, the next ordinary step finds out, too.
+    let verdict = verdict(actor.step());
     let (outcome, taken) = core.finish_requeue(&mut link.letters, verdict)?;
     if taken {
         return Ok(Some(outcome.visible));

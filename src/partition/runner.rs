@@ -3,7 +3,7 @@
 use airssys_ringbuf::pulse::Order;
 use airssys_ringbuf::step::{Outcome, StepCore, StepError, Verdict};
 
-use crate::actor::{Actor, Refused, Step};
+use crate::actor::{Actor, Refused, Step, verdict};
 use crate::local::{LocalEnd, LocalRings};
 use crate::partition::letters::{self, DeadLetters, Looked};
 use crate::partition::ports::{PortError, PortOpener};
@@ -159,12 +159,13 @@ impl Runner {
             self.core.begin(self.share.0);
         }
         let stepped = self.actor.step();
+        self.retries = stepped == Ok(Step::Retry);
         let busy = match stepped {
             Ok(Step::Busy) => true,
             Ok(Step::Idle) => false,
-            other => return self.end_otherwise(other),
+            Err(Refused::Closed) => return self.end_closed(),
+            _ => return self.end(verdict(stepped), stepped == Ok(Step::Done)),
         };
-        self.retries = false;
         match self.core.keep() {
             Some(outcome) => Ok(self.kept(busy, outcome)),
             None => self.end(Verdict::Keep, busy),
@@ -190,19 +191,6 @@ impl Runner {
             busy: busy || outcome.committed,
             visible: outcome.visible | self.shows_locals(),
             ended: false,
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn end_otherwise(&mut self, stepped: Result<Step, Refused>) -> Result<Turn, StepError> {
-        self.retries = stepped == Ok(Step::Retry);
-        match stepped {
-            Ok(Step::Busy) => self.end(Verdict::Keep, true),
-            Ok(Step::Idle) => self.end(Verdict::Keep, false),
-            Ok(Step::Retry) | Err(Refused::Full) => self.end(Verdict::Abort, false),
-            Ok(Step::Done) => self.end(Verdict::Done, true),
-            Err(Refused::Closed) => self.end_closed(),
         }
     }
 
@@ -232,26 +220,18 @@ impl Runner {
     #[inline(never)]
     fn end(&mut self, verdict: Verdict, busy: bool) -> Result<Turn, StepError> {
         let outcome = self.core.finish(verdict)?;
-        let local = self.shows_locals();
-        let mut turn = Turn {
-            busy: busy || outcome.committed,
-            visible: outcome.visible | local,
-            ended: self.core.is_done(),
-        };
-        if turn.ended {
+        let mut turn = self.kept(busy, outcome);
+        if self.core.is_done() {
+            turn.ended = true;
             self.close_locals();
         }
-        if outcome.committed {
-            if self.share != Share::WHOLE {
-                self.share = self.next_share();
-            }
-        } else if outcome.refused.is_some() && self.has_inputs && self.share.0 > Share::ONE.0 {
+        if outcome.refused.is_some() && self.has_inputs && self.share.0 > Share::ONE.0 {
             self.share = Share::ONE;
             turn.busy = true;
         } else if outcome.refused.is_some() {
             self.refused = outcome.refused;
             turn.busy = false;
-        } else if outcome.limited {
+        } else if outcome.limited && !outcome.committed {
             self.share = self.share.doubled();
             turn.busy = true;
         }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use airssys_ringbuf::Message;
 use airssys_ringbuf::step::{
-    ActorState, ClockSource, InputState, ManualClock, Observer, OutputState, Seen, Verdict,
-    progress, read_cell, restore,
+    ActorState, ClockSource, InputState, ManualClock, Observer, OutputState, Seen, progress,
+    read_cell, restore,
 };
 
-use crate::actor::{Refused, Step};
+use crate::actor::{Refused, Step, verdict};
 use crate::capsule::{Capsule, CapsuleInput, CapsuleOutput, CapsuleSection};
 use crate::local::LocalRings;
 use crate::partition::letters::DeadLetters;
@@ -133,11 +133,7 @@ fn run(
         None => core.begin(u64::MAX),
     }
     let result = actor.step();
-    let verdict = match result {
-        Ok(Step::Busy | Step::Idle) => Verdict::Keep,
-        Ok(Step::Done) => Verdict::Done,
-        Ok(Step::Retry) | Err(_) => Verdict::Abort,
-    };
+    let verdict = verdict(result);
     let ended = match &mut letters {
         Some(letters) => core
             .finish_requeue(letters, verdict)

@@ -1,13 +1,12 @@
 //! What an actor's durable cells held, kept in a file before they start anew.
 
 use std::fmt::Write as _;
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use airssys_ringbuf::step::cell_bytes;
+use airssys_ringbuf::step::raw_cell;
 
+use crate::files::write_whole;
 use crate::partition::progress::progress_of;
 use crate::partition::view::BusView;
 use crate::topology::model::{ActorId, Plan};
@@ -40,24 +39,13 @@ pub(super) fn keep(
     for (index, cell) in cells {
         let region = view.partition(id.partition);
         let place = (cell.name.as_str(), index, cell.size);
-        let bytes = cell_bytes(region, &actor.name, ends, place).map_err(io::Error::other)?;
+        let bytes = raw_cell(region, &actor.name, ends, place).map_err(io::Error::other)?;
         let _ = write!(text, "\ncell {}\n{}", cell.name, cell.schema_text);
         for byte in bytes.unwrap_or_default() {
             let _ = write!(text, "{byte:02x}");
         }
         text.push('\n');
     }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)?;
-    let file = directory.join(format!("{}-{}-{steps}.state", plan.bus, actor.name));
-    let draft = file.with_extension("draft");
-    // Of one that was killed here.
-    let _ = fs::remove_file(&draft);
-    let mut options = File::options();
-    options.write(true).create_new(true).mode(0o600);
-    options.open(&draft)?.write_all(text.as_bytes())?;
-    fs::rename(&draft, &file)?;
-    Ok(file)
+    let name = format!("{}-{}-{steps}.state", plan.bus, actor.name);
+    write_whole(directory, &name, text.as_bytes())
 }

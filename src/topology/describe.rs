@@ -17,12 +17,10 @@ use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use airssys_ringbuf::{Layout, fnv1a64, schema};
+use airssys_ringbuf::schema::{self, quote};
+use airssys_ringbuf::{Layout, fnv1a64};
 
 use super::model::{ActorId, ActorPlan, HOST, LettersPlan, LinkId, PartitionPlan, Plan};
-
-/// Longest quotation of a text that came out of a file, in characters.
-const QUOTE_LEN_MAX: usize = 120;
 
 /// Stands for the line breaks of a schema's text, in which it can't occur.
 const SCHEMA_LINE: &str = " | ";
@@ -271,18 +269,6 @@ fn title(head: &str) -> String {
         Some((kind, name)) => format!("{} `{}`", quote(kind), quote(name)),
         None => quote(head),
     }
-}
-
-fn quote(text: &str) -> String {
-    let mut quoted: String = text
-        .chars()
-        .take(QUOTE_LEN_MAX)
-        .flat_map(char::escape_debug)
-        .collect();
-    if text.chars().nth(QUOTE_LEN_MAX).is_some() {
-        quoted.push_str("...");
-    }
-    quoted
 }
 
 #[cfg(test)]

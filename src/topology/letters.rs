@@ -6,7 +6,8 @@ use airssys_ringbuf::step::{Note, Tally};
 use airssys_ringbuf::{Layout, Message};
 
 use super::TopologyError;
-use super::limits::{CAPACITY_MAX, CELLS_MAX};
+use super::limits::CELLS_MAX;
+use super::links::check_capacity;
 use super::model::{CellPlan, Declared, LettersPlan, LinkId, LinkPlan, Plan};
 use super::options::LetterPolicy;
 
@@ -55,26 +56,7 @@ fn check(
             link: found.name.clone(),
         });
     }
-    let link = letters_name(&found.name);
-    let capacity = policy.capacity;
-    if capacity == 0 {
-        return Err(TopologyError::CapacityZero { topology, link });
-    }
-    if capacity > CAPACITY_MAX {
-        return Err(TopologyError::CapacityTooLarge {
-            topology,
-            link,
-            capacity,
-        });
-    }
-    if !capacity.is_power_of_two() {
-        return Err(TopologyError::CapacityNotPowerOfTwo {
-            topology,
-            link,
-            capacity,
-            next: capacity.next_power_of_two(),
-        });
-    }
+    check_capacity(&topology, &letters_name(&found.name), policy.capacity)?;
     let actor = plan.actor(found.to);
     let with_letters = |input: &&LinkId| policies[input.0].is_some();
     let cells = actor.cells.len() + actor.inputs.iter().filter(with_letters).count();

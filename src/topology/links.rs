@@ -21,7 +21,7 @@ pub(super) fn check_link(
             link: draft.name,
         });
     }
-    check_capacity(&draft, &topology)?;
+    check_capacity(&topology, &draft.name, draft.options.capacity)?;
     check_message(&draft, &topology)?;
     let layout = check_layout(&draft, &topology)?;
     let unwired = |end| TopologyError::Unwired {
@@ -55,10 +55,13 @@ pub(super) fn check_link(
     })
 }
 
-fn check_capacity(draft: &LinkDraft, topology: &str) -> Result<(), TopologyError> {
-    let topology = topology.to_owned();
-    let link = draft.name.clone();
-    let capacity = draft.options.capacity;
+/// Whether a ring can have that capacity.
+pub(super) fn check_capacity(
+    topology: &str,
+    link: &str,
+    capacity: u64,
+) -> Result<(), TopologyError> {
+    let (topology, link) = (topology.to_owned(), link.to_owned());
     if capacity == 0 {
         return Err(TopologyError::CapacityZero { topology, link });
     }

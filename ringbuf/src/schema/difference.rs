@@ -188,7 +188,9 @@ fn place(leaf: &Leaf<'_>) -> String {
     format!("{} at {}", quote(leaf.spelling), quote(leaf.offset))
 }
 
-fn quote(text: &str) -> String {
+/// A text that came out of a file, as it may be shown: escaped, and cut where it is long.
+#[must_use]
+pub fn quote(text: &str) -> String {
     let mut quoted: String = text
         .chars()
         .take(QUOTE_LEN_MAX)

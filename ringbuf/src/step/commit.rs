@@ -178,7 +178,7 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         } else if MISTAKE == mistake::CREDIT_PER_ACTOR {
             self.settle_moved()
         } else {
-            self.settle() | self.settle_moved()
+            self.settle_owing() | self.settle_moved()
         };
         if done {
             self.close();
@@ -186,9 +186,9 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         visible | done
     }
 
-    /// Makes what was received count as consumed, and gives back what is due: of an actor with few ports.
+    /// Makes what was received count as consumed, if anything was, and gives back what is due: of an actor with few ports.
     #[inline]
-    fn settle_each(&self) -> bool {
+    pub(super) fn settle_each(&self) -> bool {
         let mut visible = false;
         for port in &self.inputs {
             let moved = port.inlet.has_moved();
@@ -220,7 +220,7 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     #[inline]
     fn publish(&self) -> bool {
         let mut visible = false;
-        self.each_output(|_, port| {
+        self.each_output(|port| {
             if port.outlet.has_moved() {
                 visible = true;
                 if MISTAKE == mistake::BATCH_SHOWN_IN_PART {

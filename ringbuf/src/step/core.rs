@@ -204,12 +204,12 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         let mut touched = dirty != 0 || self.has_changed_collections();
         let mut held = dirty != 0 && self.holds_cells(dirty);
         let mut owing = !self.owing.is_empty();
-        self.each_input(|_, port| {
+        self.each_input(|port| {
             touched |= port.inlet.has_moved();
             owing |= port.inlet.owes();
             port.inlet.shut();
         });
-        self.each_output(|_, port| {
+        self.each_output(|port| {
             touched |= port.outlet.has_moved();
             held |= port.held.get();
             port.outlet.shut();
@@ -225,31 +225,24 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         bits_of(dirty).any(|index| self.cells[index].cell.is_borrowed())
     }
 
-    /// Calls `each` with every used input and its place.
+    /// Calls `each` with what [`used_inputs`](Self::used_inputs) gives; where all ports count as used, without asking for the place
+    /// of each: it's a part of every turn.
     #[inline]
-    pub(super) fn each_input(&self, mut each: impl FnMut(usize, &InPort)) {
+    fn each_input(&self, each: impl FnMut(&InPort)) {
         if self.gate.opens_all() {
-            for (index, port) in self.inputs.iter().enumerate() {
-                each(index, port);
-            }
+            self.inputs.iter().map(|port| &**port).for_each(each);
         } else {
-            for index in self.gate.inputs.iter() {
-                each(index, &self.inputs[index]);
-            }
+            self.used_inputs().for_each(each);
         }
     }
 
-    /// Calls `each` with every used output and its place.
+    /// The same of [`used_outputs`](Self::used_outputs).
     #[inline]
-    pub(super) fn each_output(&self, mut each: impl FnMut(usize, &OutPort)) {
+    pub(super) fn each_output(&self, each: impl FnMut(&OutPort)) {
         if self.gate.opens_all() {
-            for (index, port) in self.outputs.iter().enumerate() {
-                each(index, port);
-            }
+            self.outputs.iter().map(|port| &**port).for_each(each);
         } else {
-            for index in self.gate.outputs.iter() {
-                each(index, &self.outputs[index]);
-            }
+            self.used_outputs().for_each(each);
         }
     }
 
@@ -402,26 +395,15 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
 
     /// Gives back what inputs owe that did not move in this step; whether any did.
     #[inline]
-    pub(super) fn settle(&mut self) -> bool {
+    fn settle(&mut self) -> bool {
         if self.gate.opens_all() {
-            return self.settle_all();
+            self.settle_each()
+        } else {
+            self.settle_owing()
         }
-        if self.owing.is_empty() {
-            return false;
-        }
-        self.settle_owing()
     }
 
-    #[inline]
-    fn settle_all(&self) -> bool {
-        let mut visible = false;
-        for port in &self.inputs {
-            visible |= !port.inlet.has_moved() && port.inlet.settle(false);
-        }
-        visible
-    }
-
-    fn settle_owing(&mut self) -> bool {
+    pub(super) fn settle_owing(&mut self) -> bool {
         let mut visible = false;
         let mut stay = 0;
         for read in 0..self.owing.len() {

@@ -1,7 +1,7 @@
 //! What an actor's ports share: whether a step runs, and which of them it has used.
 //!
 //! A step may have thousands of ports and uses a few. So nothing is done for a port that isn't used: while the gate is shut a
-//! port's limit lies at its cursor, its first use in a step meets the slow path, and that path opens the port and enters it
+//! port's limit is 0, its first use in a step meets the slow path, and that path opens the port and enters it
 //! here. The end of the step looks at those that were entered and at no others. An actor with few ports has all of them opened
 //! when a step begins: that is less work than to find out which it uses.
 

@@ -73,9 +73,7 @@ pub use self::host::{HostReceiver, HostSender, SendError};
 pub use self::in_flight::{InWork, in_work};
 pub use self::key::Key;
 pub use self::letters::{LetterNames, Letters, Note, SetAside, Tally};
-pub use self::observe::{
-    ObserveError, Progress, cell_bytes, latencies, link_fault, progress, read_cell,
-};
+pub use self::observe::{ObserveError, Progress, latencies, link_fault, progress, read_cell};
 pub use self::outcome::{Outcome, StepError, Verdict};
 pub use self::ports::{LinkFault, Refused};
 pub use self::raw::{RawLink, RawMessage, raw_cell, raw_link, raw_messages, raw_section};

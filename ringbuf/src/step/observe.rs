@@ -219,40 +219,6 @@ pub(super) fn copy_cell(
     })
 }
 
-/// The committed bytes of the `index`-th cell of `actor`, which has so many, whatever they mean; `None` before the first
-/// incarnation has set it.
-///
-/// # Errors
-///
-/// [`ObserveError`].
-pub fn cell_bytes(
-    region: &Region,
-    actor: &str,
-    (inputs, outputs): (usize, usize),
-    (cell, index, size): (&str, usize, usize),
-) -> Result<Option<Vec<u8>>, ObserveError> {
-    let entry = region.section(SectionKind::Cell, &format!("{actor}/{cell}"))?;
-    let records = records_of(region, actor, inputs, outputs)?;
-    let buffer = cell_buffer_words(size);
-    let words = Words::any(region.memory(), entry.offset, 2 * buffer).map_err(|problem| {
-        ObserveError::Section {
-            region: region.owner().to_owned(),
-            problem,
-        }
-    })?;
-    stable(&records, actor, |control| {
-        let bits = records.cell_bits(control.active).load(Ordering::Relaxed);
-        let first = (bits >> (index % CELLS_MAX) & 1) as usize * buffer;
-        let mut bytes = vec![0; size];
-        Buffer {
-            words: &words,
-            first,
-        }
-        .load(&mut bytes);
-        (control.steps > 0).then_some(bytes)
-    })
-}
-
 /// The latencies counted for stamped link `link` in its receiver's region, lowest bucket first.
 ///
 /// # Errors
