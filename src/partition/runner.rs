@@ -141,8 +141,7 @@ impl Runner {
     #[inline]
     pub(crate) fn turn(&mut self, order: Order) -> Result<Turn, StepError> {
         let drained = order == Order::Drain && !self.has_inputs;
-        let waits = self.refused.is_some() && !self.core.has_news(self.refused);
-        if self.core.is_done() || drained || waits {
+        if self.core.is_done() || drained {
             return Ok(Turn::default());
         }
         if let Some(letters) = &mut self.letters {
@@ -151,6 +150,10 @@ impl Runner {
                 Looked::Blocked => return Ok(Turn::default()),
                 Looked::Nothing => {}
             }
+        }
+        // Letters don't wait for room elsewhere, or an order about them would keep this partition awake until there is some.
+        if self.refused.is_some() && !self.core.has_news(self.refused) {
+            return Ok(Turn::default());
         }
         self.refused = None;
         if self.share == Share::SINGLE {

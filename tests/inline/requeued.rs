@@ -194,3 +194,45 @@ fn letters_come_among_many_links() {
     run(&mut bus);
     assert_eq!(handled(&bus).count, LINKS * TOTAL);
 }
+
+/// Sends each item on.
+struct Relay {
+    items: Receiver<Item>,
+    out: Sender<Item>,
+    trap: Trap,
+}
+
+impl Actor for Relay {
+    fn step(&mut self) -> Result<Step, Refused> {
+        let (out, trap) = (&mut self.out, &self.trap);
+        let taken = self.items.try_drain(1, |item| {
+            trap.pass(item);
+            out.send(*item)
+        })?;
+        Ok(taken.into())
+    }
+}
+
+/// Whoever waits for room in an outgoing link drops letters when it is told to.
+#[test]
+fn letters_are_dropped_while_an_output_is_full() {
+    let trap = Trap::default();
+    let mut plan = Topology::builder("requeued");
+    let (out, input) = plan.link_with::<Item>("items", options(Layout::Sequenced));
+    let (relay_out, relay_in) = plan.link::<Item>("relayed", 8);
+    plan.host().sends(out).receives(relay_in);
+    plan.partition("relay")
+        .actor("relay", (input, relay_out), move |(items, out)| Relay {
+            items,
+            out,
+            trap: trap.clone(),
+        });
+    let mut bus = plan.build().unwrap().inline(0).unwrap();
+    send(&bus, "items");
+    run(&mut bus);
+    let letters = bus.dead_letters("items").unwrap();
+    assert_eq!(letters.len(), 1, "items 0 to 8 but for one, and no room");
+    letters.drop(1);
+    run(&mut bus);
+    assert_eq!((letters.len(), letters.counts().dropped), (0, 1));
+}
