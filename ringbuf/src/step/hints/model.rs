@@ -5,7 +5,8 @@
 //! protocol, over the kernel of `park/model.rs`, and the ring's own ends. The order of a commit (messages, hints, bells) and
 //! the receiver's queue are written down here once more, as in `commit.rs` and `fan_in.rs`.
 //!
-//! Executions have at most so many preemptions as each scene says, one more where the environment says `AIRSSYS_LOOM=deep`.
+//! Executions have at most so many preemptions as each scene says, one more where the environment says `AIRSSYS_LOOM=deep`; where it
+//! says none, all are explored.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it didn't expect")]
 
@@ -144,14 +145,12 @@ impl<R: Run> Sending<R> {
     }
 
     fn put_behind(&self) {
-        match self.mistake {
-            Mistake::NoOverflow => {}
-            Mistake::ShortOverflow => {
-                let count = self.hints.words.at(hint_word::COUNT);
-                let at = count.load(Ordering::Relaxed);
-                count.store(at + self.hints.capacity - 1, Ordering::Release);
-            }
-            _ => self.hints.overflow(),
+        if self.mistake == Mistake::ShortOverflow {
+            let count = self.hints.words.at(hint_word::COUNT);
+            let at = count.load(Ordering::Relaxed);
+            count.store(at + self.hints.capacity - 1, Ordering::Release);
+        } else if self.mistake != Mistake::NoOverflow {
+            self.hints.overflow();
         }
     }
 
@@ -212,9 +211,10 @@ impl<R: Run> Receiving<R> {
             return;
         }
         let hint = |number| self.queue.borrow_mut().enter(number as usize);
-        let complete = match self.mistake {
-            Mistake::OneLook | Mistake::ReadToNow => self.read_wrongly(hint),
-            _ => self.reader.read(hint),
+        let complete = if matches!(self.mistake, Mistake::OneLook | Mistake::ReadToNow) {
+            self.read_wrongly(hint)
+        } else {
+            self.reader.read(hint)
         };
         if !complete {
             for link in 0..self.links.len() {

@@ -36,9 +36,10 @@ impl Scene {
 
     /// Both ends of two links, of which the receiver has had its first look at all.
     fn ends<const RELEASE: bool, const ACQUIRE: bool>(self) -> Ends<Section<RELEASE, ACQUIRE>> {
-        let parking = match self.mistake {
-            Mistake::Parked(mistake) => mistake,
-            _ => Parking::Nothing,
+        let parking = if let Mistake::Parked(mistake) = self.mistake {
+            mistake
+        } else {
+            Parking::Nothing
         };
         let shared = Shared::new(1, 1, parking);
         let words = Section::new(self.hints, self.mistake);
