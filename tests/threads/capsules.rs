@@ -201,7 +201,7 @@ fn the_step_that_fell_is_kept_and_falls_again_until_it_is_mended() {
 fn replays(capsule: &Capsule, message: &str, orders: LinkOptions, scratch: &Scratch) -> Replayed {
     let bus = "replayed";
     let input = &capsule.inputs[0];
-    let broken = desk_with(orders.clone(), bus, false, &scratch.0);
+    let broken = desk_with(orders, bus, false, &scratch.0);
     let before = panicked(|| drop(replay(capsule, &broken)));
     assert_eq!(before, *message);
     let mended = replay(capsule, &desk_with(orders, bus, true, &scratch.0)).unwrap();
