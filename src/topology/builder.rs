@@ -176,7 +176,8 @@ impl TopologyBuilder {
     /// A crash is a fault signal, an abort, a panic, an exit with a code other than zero, or a hang; nothing is kept of a
     /// partition that was killed from outside, nor of a hosted one or an inline bus. The directory is made if it isn't there, for
     /// this user alone: capsules hold messages and durable state. No restart waits for the file. A capsule that can't be written
-    /// is a line on stderr, counted by [`Monitor::capsules`](crate::Monitor::capsules), and nothing else; one that is longer than `max_bytes` is kept without some of the messages that waited, or not at all.
+    /// is a line on stderr, counted by [`Monitor::capsules`](crate::Monitor::capsules), and nothing else; one that is longer than
+    /// `max_bytes` is kept without some of the messages that waited, or not at all.
     ///
     /// `build` refuses no files and less than 4096 bytes. Collections take two bytes of a capsule for each of theirs.
     pub fn capsules(
