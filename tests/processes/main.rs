@@ -18,6 +18,7 @@ mod endings;
 mod failures;
 mod family;
 mod harness;
+mod hoarder;
 mod host;
 mod kills;
 mod memory;
