@@ -212,8 +212,8 @@ fn another_kind_and_another_type_are_refused() {
 /// An actor moves amounts between rows, and gives up every other step: whoever looks finds the same sum.
 #[test]
 fn a_look_at_an_actor_that_runs_is_whole() {
-    let region = bus();
     const LOOKS: usize = 300;
+    let region = bus();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {

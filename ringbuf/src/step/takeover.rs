@@ -119,84 +119,118 @@ pub fn convert_cell(
 /// # Panics
 ///
 /// If `to` is mapped read-only, or a value is longer than its place.
-pub fn convert_collection(
-    (from, old): (&Region, &SectionEntry),
-    (to, new): (&Region, &SectionEntry),
-    conversion: &mut Conversion<'_>,
+pub fn convert_collection<'a>(
+    (from, old): (&Region, &'a SectionEntry),
+    (to, new): (&Region, &'a SectionEntry),
+    conversion: &'a mut Conversion<'_>,
 ) -> Result<(), TakeoverError> {
-    let (key, capacity) = (value_words(conversion.key), conversion.capacity);
-    let mut values = Values::new((words_of(from, old)?, words_to(to, new)?), conversion);
-    let at = |index: u64, entry: &SectionEntry| {
-        collection_word::ENTRIES + (index * entry.stride / 8) as usize
+    let ends = (words_of(from, old)?, words_to(to, new)?);
+    let len = ends.0.at(collection_word::LEN).load(Ordering::Relaxed);
+    let mut taken = Taken {
+        values: Values::new(ends, conversion),
+        old,
+        new,
+        len,
     };
-    let len = values
-        .there
-        .at(collection_word::LEN)
-        .load(Ordering::Relaxed);
-    let fits = |needed: u64| {
-        let error = || TakeoverError::TooFew {
-            name: old.name.clone(),
-            needed,
-            capacity,
-        };
-        (needed <= capacity).then_some(()).ok_or_else(error)
+    let new_len = if old.kind == SectionKind::Last {
+        taken.last()
+    } else {
+        if old.kind == SectionKind::Map {
+            taken.map()?;
+        } else if old.kind == SectionKind::Table {
+            taken.table()?;
+        } else {
+            taken.vector()?;
+        }
+        len
     };
-    let mut new_len = len;
-    match old.kind {
-        SectionKind::Last => {
-            let left = len.min(old.count).min(new.count);
-            if new.count > old.count {
-                new_len = len.min(old.count);
-            }
-            for nth in 1..=left {
-                let place = |pushed: u64, entry| at((pushed - nth) % entry_count(entry), entry);
-                values.bring(place(len, old), place(new_len, new));
-            }
-        }
-        SectionKind::Map => {
-            fits(len)?;
-            for slot in 0..old.count {
-                if values.word_there(at(slot, old) + MARK) != 0 {
-                    let bytes = values.convert(at(slot, old) + KEY);
-                    let words: Vec<u64> = words_of_bytes(bytes).collect();
-                    let shape = (new.count as usize, (new.stride / 8) as usize);
-                    let place = slot_for(&words[..key], shape, |word| values.word_here(word));
-                    let (place, mark) = place.map_err(|why| match why {
-                        NoPlace::Full => TakeoverError::TooFew {
-                            name: old.name.clone(),
-                            needed: len,
-                            capacity,
-                        },
-                        NoPlace::Twice => TakeoverError::Twice {
-                            name: old.name.clone(),
-                        },
-                    })?;
-                    values.set(place + MARK, mark);
-                    values.store(place + KEY);
-                }
-            }
-        }
-        SectionKind::Table => {
-            let is_set = |&row: &u64| values.is_set(at(row, old), at(row + 1, old));
-            let last = (capacity..old.count).rev().find(is_set);
-            fits(last.map_or(0, |row| row + 1))?;
-            for row in 0..old.count.min(new.count) {
-                values.bring(at(row, old), at(row, new));
-            }
-        }
-        _ => {
-            fits(len)?;
-            for index in 0..len.min(old.count) {
-                values.bring(at(index, old), at(index, new));
-            }
-        }
-    }
-    values.set(collection_word::LEN, new_len);
+    taken.values.set(collection_word::LEN, new_len);
     Ok(())
 }
 
-fn entry_count(entry: &SectionEntry) -> u64 {
-    entry.count.max(1)
+/// A collection on its way.
+struct Taken<'a, 'b> {
+    values: Values<'a, 'b>,
+    old: &'a SectionEntry,
+    new: &'a SectionEntry,
+    /// What its length word says there.
+    len: u64,
+}
+
+impl Taken<'_, '_> {
+    fn too_few(&self, needed: u64) -> TakeoverError {
+        TakeoverError::TooFew {
+            name: self.old.name.clone(),
+            needed,
+            capacity: self.values.conversion.capacity,
+        }
+    }
+
+    fn fits(&self, needed: u64) -> Result<(), TakeoverError> {
+        let fits = needed <= self.values.conversion.capacity;
+        fits.then_some(()).ok_or_else(|| self.too_few(needed))
+    }
+
+    fn bring(&mut self, from: u64, to: u64) {
+        self.values.bring(at(from, self.old), at(to, self.new));
+    }
+
+    fn vector(&mut self) -> Result<(), TakeoverError> {
+        self.fits(self.len)?;
+        (0..self.len.min(self.old.count)).for_each(|index| self.bring(index, index));
+        Ok(())
+    }
+
+    /// Gives how many count as pushed.
+    fn last(&mut self) -> u64 {
+        let (there, here) = (self.old.count.max(1), self.new.count.max(1));
+        let pushed = if here > there {
+            self.len.min(there)
+        } else {
+            self.len
+        };
+        for nth in 1..=self.len.min(there).min(here) {
+            self.bring((self.len - nth) % there, (pushed - nth) % here);
+        }
+        pushed
+    }
+
+    fn table(&mut self) -> Result<(), TakeoverError> {
+        let (old, capacity) = (self.old, self.values.conversion.capacity);
+        let is_set = |row: &u64| self.values.is_set(at(*row, old), at(row + 1, old));
+        let last = (capacity..old.count).rev().find(is_set);
+        self.fits(last.map_or(0, |row| row + 1))?;
+        (0..old.count.min(self.new.count)).for_each(|row| self.bring(row, row));
+        Ok(())
+    }
+
+    fn map(&mut self) -> Result<(), TakeoverError> {
+        self.fits(self.len)?;
+        let key = value_words(self.values.conversion.key);
+        let shape = (self.new.count as usize, (self.new.stride / 8) as usize);
+        for slot in (0..self.old.count).map(|slot| at(slot, self.old)) {
+            if self.values.word_there(slot + MARK) == 0 {
+                continue;
+            }
+            let entry = self.values.convert(slot + KEY);
+            let entry: Vec<u64> = words_of_bytes(entry).collect();
+            let place = slot_for(&entry[..key], shape, |word| self.values.word_here(word));
+            let (place, mark) = place.map_err(|why| match why {
+                NoPlace::Full => self.too_few(self.len),
+                NoPlace::Twice => TakeoverError::Twice {
+                    name: self.old.name.clone(),
+                },
+            })?;
+            self.values.set(place + MARK, mark);
+            self.values.store(place + KEY);
+        }
+        Ok(())
+    }
+}
+
+/// The first word of an entry.
+fn at(index: u64, entry: &SectionEntry) -> usize {
+    collection_word::ENTRIES + (index * entry.stride / 8) as usize
 }
 
 /// Values on their way.
