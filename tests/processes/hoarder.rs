@@ -184,7 +184,8 @@ fn it_was_kept() {
     let text = fs::read_to_string(kept[0].as_ref().unwrap().path()).unwrap();
     let hex = |word: u64| -> String {
         let bytes = word.to_ne_bytes();
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        digits.concat()
     };
     let lines_of = |head: &str| -> Vec<&str> {
         let of = text.split(head).nth(1).expect(head);
