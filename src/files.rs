@@ -1,13 +1,22 @@
 //! Files that are kept for this user alone: whole, or not there.
 
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Writes `bytes` into the file `name` of `directory`, which is made if there is none, in place of one of that name. A draft that
 /// begins with a dot is renamed when it is on the disk; one that a killed program left is written over.
 pub(crate) fn write_whole(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+    write_whole_by(directory, name, |file| file.write_all(bytes))
+}
+
+/// The same of what `write` writes.
+pub(crate) fn write_whole_by(
+    directory: &Path,
+    name: &str,
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> io::Result<PathBuf> {
     #[cfg(test)]
     held::wait(directory);
     let named = |doing: &str, path: &Path, error: &io::Error| {
@@ -19,7 +28,7 @@ pub(crate) fn write_whole(directory: &Path, name: &str, bytes: &[u8]) -> io::Res
         .create(directory)
         .map_err(|error| named("making", directory, &error))?;
     let (path, draft) = (directory.join(name), directory.join(format!(".{name}")));
-    write_new(&draft, bytes).map_err(|error| {
+    write_new(&draft, write).map_err(|error| {
         let _ = fs::remove_file(&draft);
         named("writing", &draft, &error)
     })?;
@@ -30,16 +39,20 @@ pub(crate) fn write_whole(directory: &Path, name: &str, bytes: &[u8]) -> io::Res
     Ok(path)
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_new(
+    path: &Path,
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> io::Result<()> {
     // What a killed supervisor left under this name.
     let _ = fs::remove_file(path);
-    let mut file = OpenOptions::new()
+    let file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    let mut file = io::BufWriter::new(file);
+    write(&mut file)?;
+    file.into_inner()?.sync_all()
 }
 
 /// A disk that takes its time, for tests: what is written into a directory that is held waits until it is let go.

@@ -76,9 +76,9 @@ pub use actor::{Actor, Refused, Step, TrySendError};
 pub use airssys_ringbuf::__private::message_rt as message;
 pub use airssys_ringbuf::clock::monotonic_ns;
 pub use airssys_ringbuf::step::{
-    Clock, CollectionError, Durable, DurableMap, DurableRing, DurableTable, DurableVec, Key,
-    LinkFault, ManualClock, ObserveError, Observer, Receiver, Receivers, Seen, SendError, Sender,
-    Slot, StepError,
+    Clock, CollectionError, CollectionView, Durable, DurableMap, DurableRing, DurableTable,
+    DurableVec, Key, LinkFault, ManualClock, ObserveError, Observer, Receiver, Receivers, Seen,
+    SendError, Sender, Slot, StepError,
 };
 pub use airssys_ringbuf::{Instance, Layout, Message, Schema};
 pub use bus::{BusError, Holder};

@@ -294,7 +294,7 @@ impl Seats {
             let judgement = blame.judge(plan, view, (partition, last), &Cause::Panic(None));
             if let Some(reset) = judgement.resets {
                 // Nor one that something else would wait for.
-                let _ = blame.reset(plan, &reset, reset.state.write());
+                let _ = blame.reset(plan, &reset, reset.state.write(plan));
             }
         }
         self.monitor.status.update(partition, |status| {

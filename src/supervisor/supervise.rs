@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use airssys_ringbuf::clock::monotonic_ns;
 use airssys_ringbuf::park::Waker;
-use airssys_ringbuf::pulse::{Command as OrderCell, Order, PulseView};
+use airssys_ringbuf::pulse::{Command as OrderCell, Identity, Order, PulseView};
 use airssys_ringbuf::region::SectionKind;
 use tokio::sync::mpsc;
 
@@ -168,7 +168,8 @@ pub(crate) struct Charge {
 }
 
 impl Supervisor {
-    pub(crate) fn new(charge: Charge) -> Result<Self, PartitionError> {
+    /// `before` is who supervised the bus before, if anybody did.
+    pub(crate) fn new(charge: Charge, before: &Identity) -> Result<Self, PartitionError> {
         let Charge { plan, view, .. } = charge;
         let (send_end, ends) = mpsc::unbounded_channel();
         let (send_kept, kept) = mpsc::unbounded_channel();
@@ -197,7 +198,7 @@ impl Supervisor {
                 ))
             })
             .collect::<Result<_, PartitionError>>()?;
-        Ok(Self {
+        let mut supervisor = Self {
             waker: charge.waiting.supervisor_waker(&plan, &view)?,
             slots,
             host_order: orders.next(),
@@ -226,7 +227,9 @@ impl Supervisor {
             commands: charge.commands,
             view,
             plan,
-        })
+        };
+        supervisor.judge_left(before);
+        Ok(supervisor)
     }
 
     /// Runs the bus to its end.

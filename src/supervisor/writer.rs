@@ -1,8 +1,8 @@
 //! The thread that writes files for the supervisor, which waits for no disk: capsules, and state that is to start anew.
 //!
-//! What is to be written comes as bytes that were read off the regions already, through a bounded queue. A capsule that finds
-//! no place is lost, counted and told; a state always finds one, since a partition has one at most, and its answer is what
-//! the partition's next life waits for.
+//! It comes through a bounded queue. A capsule is bytes that were read off the regions already; one that finds no place is lost,
+//! counted and told. A state is read where it lies, since its partition's next life waits for the answer; it always finds a place, as
+//! a partition has one at most.
 
 use std::io;
 use std::path::PathBuf;
@@ -128,7 +128,7 @@ fn start(
             match job {
                 Job::Capsule(capsule) => write_capsule(&plan, &status, &capsule),
                 // A supervisor that has ended asks for no answer.
-                Job::State(life, state) => drop(kept.send((life, state.write()))),
+                Job::State(life, state) => drop(kept.send((life, state.write(&plan)))),
             }
         }
     })?;

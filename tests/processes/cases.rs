@@ -1,8 +1,8 @@
 //! The list of cases.
 
 use crate::{
-    capsules, collections, endings, failures, family, host, kills, memory, namespaces, places,
-    poison, resume, signals, trace, untrusted,
+    capsules, collections, endings, failures, family, hoarder, host, kills, memory, namespaces,
+    places, poison, resume, signals, trace, untrusted,
 };
 
 /// One test, run by a process of its own.
@@ -88,6 +88,14 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "three_letters_in_a_row_have_the_state_start_anew",
         poison::state_starts_anew,
+    ),
+    case(
+        "collections_start_anew_with_the_cells_whoever_is_killed",
+        hoarder::state_starts_anew,
+    ),
+    case(
+        "a_message_that_kills_its_supervisor_too_is_set_aside",
+        hoarder::the_launcher_dies_too,
     ),
     case(
         "three_letters_in_a_row_end_the_topology",
@@ -236,6 +244,7 @@ pub(crate) const HELPERS: &[(&str, fn())] = &[
     ("grandchild", family::be_a_grandchild),
     ("join-twice", endings::join_twice),
     ("resume-traffic", resume::resume_traffic),
+    ("resume-poisoned", hoarder::resume_poisoned),
     ("finish-and-stay", resume::finish_and_stay),
     ("crash-on-a-full-disk", capsules::crash_on_a_full_disk),
     ("launch-inside", namespaces::launch_one_inside),

@@ -19,6 +19,7 @@ mod endings;
 mod failures;
 mod family;
 mod harness;
+mod hoarder;
 mod host;
 mod kills;
 mod memory;

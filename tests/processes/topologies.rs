@@ -45,6 +45,7 @@ pub(crate) const ENTERED: &[Build] = &[
     crate::poison::overflowing,
     crate::poison::resetting,
     crate::poison::unforgiving,
+    crate::hoarder::hoarding,
     crate::poison::without_letters,
     crate::untrusted::sequenced,
     crate::untrusted::contiguous,

@@ -137,7 +137,7 @@ pub enum SetAside {
 
 impl<const MISTAKE: u8> StepCore<MISTAKE> {
     /// Moves the next message of a link to its letters, in one step and past the handler. `drops` it instead if there is no
-    /// room. `states` of the actor's cells start anew, if that is asked for.
+    /// room.
     ///
     /// # Errors
     ///
@@ -146,7 +146,7 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         &mut self,
         letters: &mut Letters,
         aside: &Aside,
-        (drops, states): (bool, usize),
+        drops: bool,
     ) -> Result<SetAside, StepError> {
         self.begin(0);
         letters.source.admit(1);
@@ -177,9 +177,6 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         };
         letters.source.inlet.take();
         letters.tally.borrow_mut()[kind] += 1;
-        if aside.resets {
-            self.reset_cells(states);
-        }
         let outcome = self.finish(Verdict::Keep)?;
         Ok(if kind == SET_ASIDE {
             SetAside::Kept(outcome)
@@ -234,14 +231,6 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         }
         let outcome = self.finish(verdict)?;
         Ok((outcome, taken && outcome.committed))
-    }
-
-    /// Sets the first `cells` durable cells to what they were before the first step.
-    fn reset_cells(&self, cells: usize) {
-        for (index, port) in self.cells.iter().take(cells).enumerate() {
-            port.cell.reset();
-            self.gate.dirty.set(self.gate.dirty.get() | 1 << index);
-        }
     }
 }
 

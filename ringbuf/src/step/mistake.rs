@@ -73,14 +73,26 @@ pub const UNDO_UNTAGGED: u8 = 102;
 pub const UNDO_KEPT: u8 = 103;
 /// The first change is undone first.
 pub const UNDO_FORWARD: u8 = 104;
+/// Collections that start anew are emptied before the step that says so is committed.
+pub const RESET_BEFORE_COMMIT: u8 = 105;
+/// Recovery doesn't empty what the last step was to start anew.
+pub const RESET_NOT_RESUMED: u8 = 106;
+/// A reset that no commit followed stays announced.
+pub const RESET_KEPT: u8 = 107;
+
+/// Those of them that show when an actor's state starts anew.
+pub const RESETS: [u8; 3] = [RESET_BEFORE_COMMIT, RESET_NOT_RESUMED, RESET_KEPT];
 
 /// Every mistake of the undo log, and its name.
-pub const UNDO: [(u8, &str); 5] = [
+pub const UNDO: [(u8, &str); 8] = [
     (CHANGED_BEFORE_LOGGED, "collection changed before the log"),
     (COUNTED_BEFORE_LOGGED, "undo entry counted before written"),
     (UNDO_UNTAGGED, "undo log not tied to its step"),
     (UNDO_KEPT, "undone entries kept in force"),
     (UNDO_FORWARD, "undone first to last"),
+    (RESET_BEFORE_COMMIT, "emptied before the commit"),
+    (RESET_NOT_RESUMED, "no emptying in recovery"),
+    (RESET_KEPT, "uncommitted reset kept in force"),
 ];
 
 /// A mistake, for whoever plants it.
