@@ -287,6 +287,16 @@ impl Run for Words {
     }
 }
 
+/// For loads alone.
+impl Run for PeerWords {
+    type Word = AtomicU64;
+
+    #[inline]
+    fn at(&self, index: usize) -> &AtomicU64 {
+        self.0.at(index)
+    }
+}
+
 impl PeerWords {
     /// Our own words, for loads alone.
     pub(crate) fn of(words: &Words) -> Self {

@@ -43,7 +43,7 @@
 
 mod barrier;
 #[cfg(test)]
-mod model;
+pub(crate) mod model;
 mod sleeper;
 mod waker;
 

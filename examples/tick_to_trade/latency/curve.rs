@@ -4,8 +4,7 @@ use hdrhistogram::Histogram;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-/// What a drawing can fail with, where it goes to the backend `B`.
-pub(crate) type Failed<B> = DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>;
+use super::chart::{self, Failed, Labels, decades};
 
 /// One line of a plot.
 #[derive(Clone, Copy, Debug)]
@@ -37,29 +36,6 @@ impl Curve<'_> {
     }
 }
 
-/// Powers of ten around all values.
-pub(crate) fn decades(values: impl IntoIterator<Item = f64>) -> std::ops::Range<f64> {
-    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-    for value in values.into_iter().filter(|&value| value > 0.0) {
-        (low, high) = (low.min(value), high.max(value));
-    }
-    if low > high {
-        return 0.1..10.0;
-    }
-    let floor = low.log10().floor();
-    10_f64.powf(floor)..10_f64.powf(high.log10().ceil().max(floor + 1.0))
-}
-
-/// Microseconds in the unit that suits them.
-pub(crate) fn time_label(us: f64) -> String {
-    match us {
-        ..1.0 => format!("{:.0} ns", us * 1e3),
-        1.0..1e3 => format!("{us:.0} us"),
-        1e3..1e6 => format!("{:.0} ms", us / 1e3),
-        _ => format!("{:.0} s", us / 1e6),
-    }
-}
-
 /// How many nines that is, of a number that is none below zero.
 #[allow(clippy::cast_sign_loss, reason = "not below zero")]
 fn whole(nines: f64) -> usize {
@@ -84,25 +60,15 @@ pub(crate) fn draw<B: DrawingBackend>(
     let lines: Vec<_> = curves.iter().map(Curve::points).collect();
     let all = || lines.iter().flatten();
     let nines = all().fold(1.0, |most: f64, &(nines, _)| most.max(nines));
-    let mut chart = ChartBuilder::on(area)
-        .caption(title, ("sans-serif", 20))
-        .margin(12)
-        .margin_right(36)
-        .x_label_area_size(44)
-        .y_label_area_size(72)
-        .build_cartesian_2d(0.0..nines, decades(all().map(|&(_, us)| us)).log_scale())?;
-    chart
-        .configure_mesh()
-        .x_labels(whole(nines) + 1)
-        .x_label_formatter(&|nines| percentile_label(*nines))
-        .x_desc("percentile")
-        .y_label_formatter(&|us| time_label(*us))
-        .y_desc("latency")
-        .label_style(("sans-serif", 14))
-        .axis_desc_style(("sans-serif", 15))
-        .light_line_style(BLACK.mix(0.06))
-        .bold_line_style(BLACK.mix(0.18))
-        .draw()?;
+    let labels = Labels {
+        title,
+        x: "percentile",
+        y: "latency",
+        x_label: &|nines| percentile_label(*nines),
+        x_labels: whole(nines) + 1,
+    };
+    let us = decades(all().map(|&(_, us)| us));
+    let mut chart = chart::begin(area, &labels, (0.0..nines, us))?;
     for (curve, line) in curves.iter().zip(lines) {
         let style = curve.color.stroke_width(2);
         let drawn = if curve.dashed {
@@ -116,11 +82,5 @@ pub(crate) fn draw<B: DrawingBackend>(
             PathElement::new(vec![(x, y), (stroke, y)], style)
         });
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .background_style(WHITE.mix(0.85))
-        .border_style(BLACK.mix(0.3))
-        .label_font(("sans-serif", 14))
-        .draw()
+    chart::end(chart)
 }

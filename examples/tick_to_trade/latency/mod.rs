@@ -1,5 +1,6 @@
 //! What is made of latencies: percentiles, an `.hgrm` file, a curve; and the floor beneath them that the machine itself lays.
 
+pub(crate) mod chart;
 pub(crate) mod curve;
 pub(crate) mod floor;
 pub(crate) mod hgrm;

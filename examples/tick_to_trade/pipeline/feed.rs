@@ -1,10 +1,9 @@
 //! The market's side: sends ticks by the clock.
 
-use airssys_rt::monotonic_ns;
 use airssys_rt::prelude::*;
 
 use super::messages::{ASK, BID, INSTRUMENTS, Tick};
-use super::schedule::Schedule;
+use super::schedule::{Due, Schedule};
 
 pub(crate) struct Feed {
     pub(crate) ticks: Sender<Tick>,
@@ -15,18 +14,12 @@ pub(crate) struct Feed {
 
 impl Actor for Feed {
     fn step(&mut self) -> Result<Step, Refused> {
-        if self.began_ns.get() == 0 {
-            self.began_ns.set(monotonic_ns());
-        }
         let number = self.ticks.sent();
-        if number == self.schedule.count() {
-            return Ok(Step::Done);
-        }
-        let due_ns = self.schedule.due_ns(self.began_ns.get(), number);
-        let sent_ns = monotonic_ns();
-        if sent_ns < due_ns {
-            return Ok(Step::Idle);
-        }
+        let (due_ns, sent_ns) = match self.schedule.look(&mut self.began_ns, number) {
+            Due::Now { due_ns, now_ns } => (due_ns, now_ns),
+            Due::Later => return Ok(Step::Idle),
+            Due::NoMore => return Ok(Step::Done),
+        };
         self.ticks.send(tick(number, due_ns, sent_ns))?;
         Ok(Step::Busy)
     }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use airssys_rt::monotonic_ns;
+use airssys_rt::prelude::*;
+
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// Message `n` is due `n / rate` seconds after the beginning.
@@ -30,10 +33,40 @@ impl Schedule {
         began_ns + number * SECOND_NS / self.rate
     }
 
+    /// What a sender that keeps the schedule has to do about message `number`, by the clock. `began_ns` is when message 0 was
+    /// due, or 0: the schedule begins with the first look then.
+    pub(crate) fn look(&self, began_ns: &mut Durable<u64>, number: u64) -> Due {
+        if began_ns.get() == 0 {
+            began_ns.set(monotonic_ns());
+        }
+        if number == self.count() {
+            return Due::NoMore;
+        }
+        let due_ns = self.due_ns(began_ns.get(), number);
+        let now_ns = monotonic_ns();
+        if now_ns < due_ns {
+            Due::Later
+        } else {
+            Due::Now { due_ns, now_ns }
+        }
+    }
+
     /// Whether what was due at `due_ns` counts.
     pub(crate) fn counts(&self, began_ns: u64, due_ns: u64) -> bool {
         due_ns >= began_ns + self.warm_up.as_nanos() as u64
     }
+}
+
+/// When a message is due, seen from now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    Later,
+    Now {
+        due_ns: u64,
+        now_ns: u64,
+    },
+    /// The one before was the last.
+    NoMore,
 }
 
 #[cfg(test)]

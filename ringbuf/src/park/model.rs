@@ -27,8 +27,8 @@ use crate::ring::outlet::{Outlet, Refusal};
 use crate::word::{Ordering, Word};
 
 /// What is wrong with a sleeper or with its waker.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mistake {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mistake {
     Nothing,
     /// The sleeper's fence is `AcqRel`.
     WeakSleeper,
@@ -57,7 +57,7 @@ enum Mistake {
 }
 
 /// Doorbells and the kernel's wait on several of them.
-struct Kernel {
+pub(crate) struct Kernel {
     bells: Vec<AtomicU64>,
     waiter: Mutex<Waiter>,
     changed: Condvar,
@@ -146,21 +146,21 @@ impl Kernel {
     }
 
     /// A waker has done all it will do.
-    fn leave(&self) {
+    pub(crate) fn leave(&self) {
         self.waiter.lock().unwrap().wakers -= 1;
         self.changed.notify_all();
     }
 }
 
 /// What a sleeper and its wakers share.
-struct Shared {
+pub(crate) struct Shared {
     parked: LoomWord,
-    kernel: Kernel,
+    pub(crate) kernel: Kernel,
     mistake: Mistake,
 }
 
 impl Shared {
-    fn new(bells: usize, wakers: usize, mistake: Mistake) -> Arc<Self> {
+    pub(crate) fn new(bells: usize, wakers: usize, mistake: Mistake) -> Arc<Self> {
         Arc::new(Self {
             parked: LoomWord::new(),
             kernel: Kernel::new(bells, wakers),
@@ -182,7 +182,7 @@ impl Shared {
         self.barrier(Mistake::WeakSleeper, Mistake::NoSleeperFence)
     }
 
-    fn sleep(&self, has_news: impl Fn() -> bool) {
+    pub(crate) fn sleep(&self, has_news: impl Fn() -> bool) {
         let watched = if self.mistake == Mistake::OneBell {
             1
         } else {
@@ -227,7 +227,7 @@ impl Shared {
     }
 
     /// What ends a waker's turn; `last` is that waker's memory.
-    fn wake(&self, bell: usize, last: &Cell<u64>) {
+    pub(crate) fn wake(&self, bell: usize, last: &Cell<u64>) {
         self.barrier(Mistake::WeakWaker, Mistake::NoWakerFence);
         wake(&self.parked, last, |how| {
             if how == ARMED {
@@ -239,12 +239,12 @@ impl Shared {
         });
     }
 
-    fn ring(&self, bell: usize) {
+    pub(crate) fn ring(&self, bell: usize) {
         self.kernel.ring(bell, self.mistake == Mistake::TornBell);
     }
 }
 
-fn explore(preemptions: Option<usize>, run: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn explore(preemptions: Option<usize>, run: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = preemptions.map(deeper);
     model.check(run);

@@ -23,7 +23,10 @@ use std::rc::Rc;
 use crate::layout::hint_word;
 use crate::memory::{PeerWords, RangeError, Words};
 use crate::region::{Region, SectionEntry, SectionKind};
-use crate::word::{Ordering, fence};
+use crate::word::{Ordering, Run, Word};
+
+#[cfg(test)]
+mod model;
 
 /// The links from `sender` to `receiver`, by their numbers.
 pub(crate) fn links_between<'a>(
@@ -54,8 +57,8 @@ pub(crate) fn section_of<'a>(sender: &'a Region, receiver: &Region) -> Option<&'
 
 /// The writing side, shared by all ports of an incarnation that send to one partition.
 #[derive(Debug)]
-pub(crate) struct Hints {
-    words: Words,
+pub(crate) struct Hints<R = Words> {
+    words: R,
     capacity: u64,
 }
 
@@ -67,7 +70,9 @@ impl Hints {
             capacity: section.count,
         })
     }
+}
 
+impl<R: Run> Hints<R> {
     /// Says that link `number` has something.
     #[inline]
     fn push(&self, number: u32) {
@@ -75,7 +80,7 @@ impl Hints {
         // Ours alone: nobody else writes it.
         let at = count.load(Ordering::Relaxed);
         // Release: a reader that sees the number below finds a count that tells what it overwrote.
-        fence(Ordering::Release);
+        R::Word::fence(Ordering::Release);
         self.words
             .at(hint_word::NUMBERS + (at & (self.capacity - 1)) as usize)
             .store(u64::from(number), Ordering::Relaxed);
@@ -107,8 +112,8 @@ impl Hinting {
 
 /// The reading side, of one set of receivers.
 #[derive(Debug)]
-pub(crate) struct HintReader {
-    words: PeerWords,
+pub(crate) struct HintReader<R = PeerWords> {
+    words: R,
     capacity: u64,
     read: Cell<u64>,
     /// The count at the last look of a partition about to park.
@@ -120,25 +125,36 @@ impl HintReader {
     pub(crate) fn new(sender: &Region, section: &SectionEntry) -> Result<Self, RangeError> {
         let count = hint_word::NUMBERS + section.count as usize;
         let words = PeerWords::new(sender.memory(), section.offset, count)?;
-        let now = words.load(hint_word::COUNT, Ordering::Acquire);
-        Ok(Self {
+        Ok(Self::over(words, section.count))
+    }
+}
+
+impl<R: Run> HintReader<R> {
+    fn over(words: R, capacity: u64) -> Self {
+        let now = words.at(hint_word::COUNT).load(Ordering::Acquire);
+        Self {
             words,
-            capacity: section.count,
-            read: Cell::new(now.wrapping_sub(section.count + 1)),
+            capacity,
+            read: Cell::new(now.wrapping_sub(capacity + 1)),
             looked_at: Cell::new(now),
-        })
+        }
+    }
+
+    #[inline]
+    fn count(&self, order: Ordering) -> u64 {
+        self.words.at(hint_word::COUNT).load(order)
     }
 
     /// Whether there is a hint that wasn't read.
     #[inline]
     pub(crate) fn has_news(&self) -> bool {
-        self.words.load(hint_word::COUNT, Ordering::Acquire) != self.read.get()
+        self.count(Ordering::Acquire) != self.read.get()
     }
 
     /// Whether there is a hint that no look has seen yet. One that the author leaves unread is none, else the partition would
     /// never park.
     pub(crate) fn has_unseen(&self) -> bool {
-        let count = self.words.load(hint_word::COUNT, Ordering::Acquire);
+        let count = self.count(Ordering::Acquire);
         self.looked_at.replace(count) != count && count != self.read.get()
     }
 
@@ -147,7 +163,7 @@ impl HintReader {
     pub(crate) fn read(&self, mut hint: impl FnMut(u64)) -> bool {
         let from = self.read.get();
         // Acquire: pairs with the store in `push`.
-        let to = self.words.load(hint_word::COUNT, Ordering::Acquire);
+        let to = self.count(Ordering::Acquire);
         if to.wrapping_sub(from) >= self.capacity {
             self.read.set(to);
             return false;
@@ -155,12 +171,12 @@ impl HintReader {
         let mut at = from;
         while at != to {
             let place = hint_word::NUMBERS + (at & (self.capacity - 1)) as usize;
-            hint(self.words.load(place, Ordering::Relaxed));
+            hint(self.words.at(place).load(Ordering::Relaxed));
             at = at.wrapping_add(1);
         }
         // The numbers were read before this look at the count.
-        fence(Ordering::Acquire);
-        let now = self.words.load(hint_word::COUNT, Ordering::Relaxed);
+        R::Word::fence(Ordering::Acquire);
+        let now = self.count(Ordering::Relaxed);
         self.read.set(to);
         now.wrapping_sub(from) < self.capacity
     }

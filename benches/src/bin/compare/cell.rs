@@ -1,12 +1,12 @@
 //! One measurement: a subject, what is asked of it, and what came of it.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use crate::catalog::Which;
+use crate::nameless::Files;
 use crate::sides::{Job, Streamed};
 use crate::subject::{Place, ring_bytes};
 
@@ -65,8 +65,12 @@ pub(crate) struct Cell {
     /// The two cores; none where there is but one.
     #[arg(long, value_delimiter = ',')]
     pub(crate) cores: Vec<usize>,
+    /// What the measurement is called.
     #[arg(long)]
-    pub(crate) directory: PathBuf,
+    pub(crate) name: String,
+    /// Its files: descriptors of the process that measures.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) files: Vec<i32>,
     /// The process that measures.
     #[arg(long)]
     pub(crate) parent: i32,
@@ -87,7 +91,15 @@ impl Cell {
             format!("--lasts-us={}", self.lasts_us),
             format!("--sender-work={}", self.sender_work),
             format!("--receiver-work={}", self.receiver_work),
-            format!("--directory={}", self.directory.display()),
+            format!("--name={}", self.name),
+            format!(
+                "--files={}",
+                self.files
+                    .iter()
+                    .map(i32::to_string)
+                    .collect::<Vec<_>>()
+                    .join(",")
+            ),
             format!("--parent={}", self.parent),
         ];
         if let [near, far] = self.cores[..] {
@@ -96,9 +108,17 @@ impl Cell {
         arguments
     }
 
+    pub(crate) fn files(&self) -> Files {
+        Files {
+            holder: self.parent,
+            descriptors: self.files.clone(),
+        }
+    }
+
     pub(crate) fn place(&self, name: &'static str) -> Place {
         Place {
-            directory: self.directory.clone(),
+            files: self.files(),
+            measurement: self.name.clone(),
             name,
             bytes: ring_bytes(self.payload),
         }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use airssys_rt::prelude::*;
 use airssys_rt::ringbuf::Layout;
 use airssys_rt::{LinkIn, LinkOut, TopologyBuilder};
+use nix::sys::signal::Signal;
 
 use crate::Result;
 use crate::catalog::by_payload;
@@ -25,16 +26,14 @@ use crate::sides::Job;
 struct Plan {
     job: Job,
     result: PathBuf,
+    alone: PathBuf,
 }
 
 /// Runs the topology in a process of its own and reads what came of it.
 pub(crate) fn measure(cell: &Cell) -> Result<Sample> {
     processes::end(processes::start("link", cell)?)?;
-    outcome::read(&result(cell), cell.metric)
-}
-
-fn result(cell: &Cell) -> PathBuf {
-    cell.directory.join("result")
+    let files = cell.files();
+    outcome::read(&files.path("result"), &files.path("alone"), cell.metric)
 }
 
 /// In that process, and in those of its partitions.
@@ -48,7 +47,8 @@ pub(crate) fn run(cell: &Cell) -> Result<()> {
 )]
 fn run_topology<S, const W: usize>(cell: &Cell) -> Result<()> {
     airssys_rt::enter(|| topology::<W>(cell))?; // in a partition's process: runs it and never returns
-    processes::die_with(cell.parent)?;
+    // It stops its partitions then, and removes its bus.
+    processes::end_with(cell.parent, Signal::SIGTERM)?;
     let launch = match cell.mode {
         Mode::Threads => Launch::Threads,
         Mode::Processes => Launch::Processes,
@@ -67,13 +67,13 @@ fn run_topology<S, const W: usize>(cell: &Cell) -> Result<()> {
 }
 
 fn topology<const W: usize>(cell: &Cell) -> std::result::Result<Topology, TopologyError> {
-    let directory = cell.directory.file_name().unwrap_or_default();
-    let mut plan = Topology::builder(directory.to_string_lossy());
+    let mut plan = Topology::builder(cell.name.as_str());
     plan.leftover(Leftover::Discard);
     let slots = cell.place("out").slots(stride(Layout::of(W * 8), W * 8)) as u64;
     let setting = Plan {
         job: cell.job(),
-        result: result(cell),
+        result: cell.files().path("result"),
+        alone: cell.files().path("alone"),
     };
     let (out, into) = plan.link::<[u64; W]>("out", slots);
     if cell.metric == Metric::Rtt {

@@ -19,7 +19,7 @@
 //! | `threads`, `processes` | where the sides are |
 //! | `run` | the rounds |
 //! | `figures`, `goals`, `output` | what is made of them |
-//! | `scratch` | the directory of everything mapped |
+//! | `nameless`, `leftovers` | the memory that everything lies in; what has a name, and how that goes away |
 
 #![deny(unsafe_code)]
 #![allow(clippy::cast_precision_loss, reason = "figures with three digits")]
@@ -33,15 +33,16 @@ mod control;
 mod cores;
 mod figures;
 mod goals;
+mod leftovers;
 mod link;
 mod message;
+mod nameless;
 mod ours;
 mod output;
 mod peers;
 mod processes;
 mod raw;
 mod run;
-mod scratch;
 mod sides;
 mod subject;
 mod threads;
@@ -52,11 +53,12 @@ use std::process::ExitCode;
 
 use airssys_benches::{environment, report_directory};
 use clap::{Parser, Subcommand};
+use nix::sys::signal::Signal;
 
 use crate::catalog::Which;
 use crate::cell::Cell;
+use crate::leftovers::Names;
 use crate::run::{Extent, Run};
-use crate::scratch::Scratch;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Result<T> = std::result::Result<T, Error>;
@@ -95,6 +97,8 @@ enum Part {
     Far(Cell),
     /// The launcher of a topology, or one of its partitions
     Link(Cell),
+    /// Who removes what a run has left
+    Sweep { prefix: String },
 }
 
 fn main() -> ExitCode {
@@ -102,6 +106,7 @@ fn main() -> ExitCode {
     let done = match &arguments.part {
         Some(Part::Far(cell)) => far(cell),
         Some(Part::Link(cell)) => link(cell),
+        Some(Part::Sweep { prefix }) => leftovers::sweep(prefix),
         None => compare(&arguments),
     };
     if let Err(error) = done {
@@ -116,7 +121,7 @@ fn set_crowded(cores: &[usize]) {
 }
 
 fn far(cell: &Cell) -> Result<()> {
-    processes::die_with(cell.parent)?;
+    processes::end_with(cell.parent, Signal::SIGKILL)?;
     set_crowded(&cell.cores);
     catalog::far_side(cell)
 }
@@ -142,11 +147,11 @@ fn compare(arguments: &Arguments) -> Result<()> {
     };
     extent.rounds = arguments.rounds.unwrap_or(extent.rounds).max(1);
     extent.lasts_us = arguments.lasts_us.unwrap_or(extent.lasts_us);
-    let scratch = Scratch::new()?;
-    let mut run = Run::new(extent, cores.clone(), &scratch, arguments.only.clone());
+    let names = Names::new()?;
+    let mut run = Run::new(extent, cores.clone(), &names, arguments.only.clone());
     let clock_ns = run.clock.cost_ns();
     let figures = run.measure()?;
-    drop(scratch);
+    drop(names);
     let shown = output::Shown {
         figures: &figures,
         extent,

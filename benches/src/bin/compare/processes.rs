@@ -1,6 +1,6 @@
 //! A measurement between two processes: this one measures, and this program once more is the other side.
 //!
-//! Both map the same files in the measurement's directory. The other process dies with this one.
+//! Both map the same files, which have no names. The other process dies with this one.
 
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -19,7 +19,7 @@ use crate::subject::{Mapped, attached};
 use crate::threads::{agree, said};
 
 fn control(cell: &Cell) -> Result<Control> {
-    Control::file(&cell.directory.join("control"))
+    Control::file(&cell.files().path("control"))
 }
 
 /// Starts the other side, measures, and waits for it.
@@ -84,9 +84,9 @@ pub(crate) fn end(child: Child) -> Result<()> {
     Err(format!("{}: {}", output.status, said.trim()).into())
 }
 
-/// Makes this process end with the one that started it.
-pub(crate) fn die_with(parent: i32) -> Result<()> {
-    set_pdeathsig(Signal::SIGKILL)?;
+/// Has this process get a signal when the one that started it ends.
+pub(crate) fn end_with(parent: i32, signal: Signal) -> Result<()> {
+    set_pdeathsig(signal)?;
     if getppid().as_raw() != parent {
         return Err("the process that started this one is gone".into());
     }

@@ -44,7 +44,7 @@ pub(crate) struct BounceEnd {
 impl BounceEnd {
     fn attach(place: &Place) -> Result<Self> {
         let lines = place.slots(LINE);
-        let memory = map(&place.directory.join("lines"), lines * LINE)?;
+        let memory = map(&place.files.path("lines"), lines * LINE)?;
         Ok(Self {
             words: Words::new(&memory, 0, lines * LINE_WORDS)?,
             word: usize::from(place.name == "back"),

@@ -11,7 +11,8 @@ use crate::clock::Clock;
 use crate::control::Side;
 use crate::cores::pin;
 use crate::figures::{Figures, Question, Slower};
-use crate::scratch::Scratch;
+use crate::leftovers::Names;
+use crate::nameless::Held;
 use crate::sides::turns;
 use clap::ValueEnum as _;
 
@@ -74,7 +75,7 @@ impl Extent {
 pub(crate) struct Run<'a> {
     pub(crate) extent: Extent,
     pub(crate) cores: Vec<usize>,
-    pub(crate) scratch: &'a Scratch,
+    pub(crate) names: &'a Names,
     pub(crate) clock: Clock,
     /// Only these subjects, if any are named; the limits always.
     pub(crate) only: Vec<Which>,
@@ -86,13 +87,13 @@ impl<'a> Run<'a> {
     pub(crate) fn new(
         extent: Extent,
         cores: Vec<usize>,
-        scratch: &'a Scratch,
+        names: &'a Names,
         only: Vec<Which>,
     ) -> Self {
         Self {
             extent,
             cores,
-            scratch,
+            names,
             clock: Clock::new(),
             only,
             measured: 0,
@@ -150,6 +151,7 @@ impl<'a> Run<'a> {
         let turns = self.turns(question)?;
         let mut samples = Vec::new();
         for which in subjects {
+            let held = Held::new()?;
             let mut cell = Cell {
                 subject: which,
                 metric: question.metric,
@@ -160,7 +162,8 @@ impl<'a> Run<'a> {
                 sender_work: 0,
                 receiver_work: 0,
                 cores: self.cores.clone(),
-                directory: self.scratch.part(self.measured)?,
+                name: self.names.of(self.measured),
+                files: held.descriptors(),
                 parent: std::process::id().cast_signed(),
             };
             match question.slower {
@@ -174,7 +177,7 @@ impl<'a> Run<'a> {
             }
             self.measured += 1;
             let sample = catalog::measure(&cell);
-            let _ = std::fs::remove_dir_all(&cell.directory);
+            drop(held);
             samples.push((which, sample?));
         }
         figures.add(&self.clock, question, samples)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::Result;
+use crate::nameless::Files;
 
 /// The sending end.
 pub(crate) trait Tx<const W: usize> {
@@ -34,7 +35,9 @@ pub(crate) trait Rx<const W: usize> {
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     /// Of this measurement alone.
-    pub(crate) directory: PathBuf,
+    pub(crate) files: Files,
+    /// What that measurement is called.
+    pub(crate) measurement: String,
     /// "out" from the near side to the far one, "back" the other way.
     pub(crate) name: &'static str,
     /// Bytes that its slots may take.
@@ -43,7 +46,7 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn path(&self) -> PathBuf {
-        self.directory.join(self.name)
+        self.files.path(self.name)
     }
 
     /// Slots of `stride` bytes: the most that fit, rounded down to a power of two.

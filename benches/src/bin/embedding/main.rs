@@ -4,7 +4,8 @@
 //! cargo run --release -p airssys-benches --bin embedding            # all parts, below 4 minutes
 //! cargo run --release -p airssys-benches --bin embedding -- idle    # one part, only printed
 //! cargo run --release -p airssys-benches --bin embedding -- --short # all parts in 20 s, only printed
-//! cargo run --release -p airssys-benches --bin embedding -- first --bus-mib 256 # a large bus: its start, its first messages
+//! # a large bus: its start, its first messages; written to `embedding-first-256-mib.{json,md}`
+//! cargo run --release -p airssys-benches --bin embedding -- first --bus-mib 256 --report
 //! ```
 //!
 //! | file | concern |
@@ -58,13 +59,19 @@ struct Arguments {
     /// Writes the report here
     #[arg(long, global = true)]
     out: Option<PathBuf>,
+    /// Writes a part's report, too, into today's directory under perf-reports/
+    #[arg(long, global = true, conflicts_with = "out")]
+    report: bool,
     /// Heap of the process that launches, in the part `stall`: by default 8, or half of what is free
     #[arg(long, global = true)]
     gib: Option<u64>,
     /// Size of the bus in the part `first`, a power of two
-    #[arg(long, global = true, default_value_t = 8, value_parser = bus_mib)]
+    #[arg(long, global = true, default_value_t = BUS_MIB, value_parser = bus_mib)]
     bus_mib: u64,
 }
+
+/// Where nothing else is asked for.
+const BUS_MIB: u64 = 8;
 
 fn bus_mib(text: &str) -> std::result::Result<u64, String> {
     match text.parse() {
@@ -118,6 +125,18 @@ fn command() -> String {
     }
 }
 
+/// A part is no whole report, and a bus of another size is another question.
+fn report_name(part: Option<Which>, bus_mib: u64) -> String {
+    let mut name = "embedding".to_owned();
+    if let Some(part) = part {
+        name += &format!("-{}", part.kind().name);
+    }
+    if bus_mib != BUS_MIB {
+        name += &format!("-{bus_mib}-mib");
+    }
+    name
+}
+
 /// The load averages that the run found: what else wants the cores is in every figure.
 fn load_before() -> String {
     std::fs::read_to_string("/proc/loadavg")
@@ -156,13 +175,14 @@ fn main() -> Result<()> {
         "command": command, "environment": environment, "load_before": load,
         "parts": Value::Object(parts),
     });
-    let recorded = arguments.part.is_none() && !arguments.short;
+    let recorded = arguments.report || arguments.part.is_none() && !arguments.short;
+    let name = report_name(arguments.part, arguments.bus_mib);
     let directory = match arguments.out {
         Some(directory) => directory,
         None if recorded => report_directory()?,
         None => return Ok(()),
     };
-    report::write(&directory, "embedding", &figures, &text)?;
+    report::write(&directory, &name, &figures, &text)?;
     println!("written to {}", directory.display());
     Ok(())
 }

@@ -4,7 +4,7 @@ use airssys_rt::prelude::*;
 use airssys_rt::{PartitionBuilder, TopologyBuilder, TrySendError, monotonic_ns};
 
 use crate::pipeline::cores::Placement;
-use crate::pipeline::schedule::Schedule;
+use crate::pipeline::schedule::{Due, Schedule};
 use crate::pipeline::times::{Logbook, Times};
 
 /// The actor that keeps the schedule.
@@ -31,18 +31,12 @@ struct Pacer {
 impl Pacer {
     /// Sends the next message if it is due; done after the last one.
     fn pace(&mut self) -> Result<Step, Refused> {
-        if self.began_ns.get() == 0 {
-            self.began_ns.set(monotonic_ns());
-        }
         let number = self.out.sent();
-        if number == self.schedule.count() {
-            return Ok(Step::Done);
-        }
-        let due_ns = self.schedule.due_ns(self.began_ns.get(), number);
-        let sent_ns = monotonic_ns();
-        if sent_ns < due_ns {
-            return Ok(Step::Idle);
-        }
+        let (due_ns, sent_ns) = match self.schedule.look(&mut self.began_ns, number) {
+            Due::Now { due_ns, now_ns } => (due_ns, now_ns),
+            Due::Later => return Ok(Step::Idle),
+            Due::NoMore => return Ok(Step::Done),
+        };
         let sent = self.out.try_send(Message {
             due_ns,
             sent_ns,

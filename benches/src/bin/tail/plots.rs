@@ -6,7 +6,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use crate::Result;
-use crate::latency::curve::{self, Curve, Failed, decades, time_label};
+use crate::latency::chart::{self, Failed, Labels, decades};
+use crate::latency::curve::{self, Curve};
 use crate::measured::Measured;
 use crate::series::Kind;
 
@@ -97,24 +98,15 @@ fn draw_over_time<'a>(
     let longest = decades(all().map(|&(_, us)| us)); // and a decade for the legend
     let last_s = all().fold(0.1, |last: f64, &(at_s, _)| last.max(at_s));
     let decimals = usize::from(last_s < 9.0);
-    let mut chart = ChartBuilder::on(area)
-        .caption(title, ("sans-serif", 20))
-        .margin(12)
-        .margin_right(36)
-        .x_label_area_size(44)
-        .y_label_area_size(72)
-        .build_cartesian_2d(0.0..last_s, (longest.start / 10.0..longest.end).log_scale())?;
-    chart
-        .configure_mesh()
-        .x_label_formatter(&|at_s| format!("{at_s:.decimals$}"))
-        .x_desc("seconds")
-        .y_label_formatter(&|us| time_label(*us))
-        .y_desc("longest response of 100 ms")
-        .label_style(("sans-serif", 14))
-        .axis_desc_style(("sans-serif", 15))
-        .light_line_style(BLACK.mix(0.06))
-        .bold_line_style(BLACK.mix(0.18))
-        .draw()?;
+    let labels_of_axes = Labels {
+        title,
+        x: "seconds",
+        y: "longest response of 100 ms",
+        x_label: &|at_s| format!("{at_s:.decimals$}"),
+        x_labels: 11,
+    };
+    let us = longest.start / 10.0..longest.end;
+    let mut chart = chart::begin(area, &labels_of_axes, (0.0..last_s, us))?;
     for (one, line) in of_panel.iter().zip(lines) {
         let style = color(one).stroke_width(2);
         chart
@@ -122,11 +114,5 @@ fn draw_over_time<'a>(
             .label(labels(one).0)
             .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 20, y)], style));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .background_style(WHITE.mix(0.85))
-        .border_style(BLACK.mix(0.3))
-        .label_font(("sans-serif", 14))
-        .draw()
+    chart::end(chart)
 }

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 
 use airssys_benches::report::micros;
-use airssys_benches::tail::{FIGURES, Figures, Report};
+use airssys_benches::tail::{FIGURES, Figures, Report, Series};
 use serde_json::{Map, Value};
 
 /// What both ran on, where it differs, and the figures of every series that both have.
 pub(crate) fn render(old: &Report, new: &Report) -> String {
     let mut text = String::new();
     environments(&mut text, old, new).expect("memory takes everything");
+    clock(&mut text, old, new).expect("memory takes everything");
     series(&mut text, old, new).expect("memory takes everything");
     text
 }
@@ -50,14 +51,19 @@ fn environments(text: &mut String, old: &Report, new: &Report) -> std::fmt::Resu
     writeln!(text, "Load before: {old} -> {new}")
 }
 
+fn clock(text: &mut String, old: &Report, new: &Report) -> std::fmt::Result {
+    if old.clock_ns.is_empty() && new.clock_ns.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\nBetween two readings of the clock, us")?;
+    figures(text, &old.clock_ns, &new.clock_ns)
+}
+
 fn series(text: &mut String, old: &Report, new: &Report) -> std::fmt::Result {
     let of_new = |name: &str| new.series.iter().find(|series| series.name == name);
     for before in &old.series {
         match of_new(&before.name) {
-            Some(after) => {
-                writeln!(text, "\n{}: response, us", before.name)?;
-                figures(text, &before.response_ns, &after.response_ns)?;
-            }
+            Some(after) => of_both(text, before, after)?,
             None => writeln!(text, "\n{}: only in the old one", before.name)?,
         }
     }
@@ -69,6 +75,58 @@ fn series(text: &mut String, old: &Report, new: &Report) -> std::fmt::Result {
     Ok(())
 }
 
+/// A series of both.
+fn of_both(text: &mut String, old: &Series, new: &Series) -> std::fmt::Result {
+    let name = &old.name;
+    writeln!(
+        text,
+        "\n{name}: messages a second {} -> {} of {} -> {} due",
+        old.achieved, new.achieved, old.rate, new.rate
+    )?;
+    if (old.restarts, new.restarts) != (0, 0) {
+        writeln!(
+            text,
+            "{name}: restarts {} -> {}",
+            old.restarts, new.restarts
+        )?;
+    }
+    writeln!(text, "{name}: response, us")?;
+    figures(text, &old.response_ns, &new.response_ns)?;
+    match (&old.service_ns, &new.service_ns) {
+        (Some(old), Some(new)) => {
+            writeln!(text, "{name}: service, us")?;
+            figures(text, old, new)?;
+        }
+        (Some(_), None) => writeln!(text, "{name}: service only in the old one")?,
+        (None, Some(_)) => writeln!(text, "{name}: service only in the new one")?,
+        (None, None) => {}
+    }
+    if !old.max_ns.is_empty() || !new.max_ns.is_empty() {
+        writeln!(text, "{name}: the longest response of each interval, us")?;
+        figures(text, &of_intervals(old), &of_intervals(new))?;
+    }
+    Ok(())
+}
+
+/// What the longest of a series' intervals are like: those in which a message was due.
+fn of_intervals(series: &Series) -> Figures {
+    let mut longest: Vec<u64> = series.max_ns.clone();
+    longest.retain(|&ns| ns > 0);
+    longest.sort_unstable();
+    let at = |hundredths: usize| {
+        let rank = (longest.len() * hundredths).div_ceil(100).max(1);
+        longest.get(rank - 1).copied()
+    };
+    let figures = [
+        ("count", Some(longest.len() as u64)),
+        ("min", at(0)),
+        ("p50", at(50)),
+        ("p90", at(90)),
+        ("max", at(100)),
+    ];
+    figures.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
 #[allow(clippy::cast_precision_loss, reason = "ratios with two decimals")]
 fn figures(text: &mut String, old: &Figures, new: &Figures) -> std::fmt::Result {
     writeln!(
@@ -76,7 +134,8 @@ fn figures(text: &mut String, old: &Figures, new: &Figures) -> std::fmt::Result 
         "  {:<8} {:>10} {:>10} {:>7}",
         "", "old", "new", "new/old"
     )?;
-    for name in FIGURES {
+    let has = |name: &&str| old.contains_key(*name) || new.contains_key(*name);
+    for name in FIGURES.into_iter().filter(has) {
         let of = |figures: &Figures| figures.get(name).copied().flatten();
         let told = |value: Option<u64>| match value {
             None => "-".to_owned(),
@@ -102,15 +161,19 @@ fn figures(text: &mut String, old: &Figures, new: &Figures) -> std::fmt::Result 
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use airssys_benches::tail::Series;
     use serde_json::json;
 
     use super::*;
 
+    fn named(figures: &[(&str, Option<u64>)]) -> Figures {
+        let named = figures
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value));
+        named.collect()
+    }
+
     fn report(commit: &str, names: &[&str], p50: u64, p99: Option<u64>) -> Report {
-        let figures: Figures = [("count", Some(100)), ("p50", Some(p50)), ("p99", p99)]
-            .map(|(name, value)| (name.to_owned(), value))
-            .into();
+        let figures = named(&[("count", Some(100)), ("p50", Some(p50)), ("p99", p99)]);
         let series = |name: &&str| Series {
             name: (*name).to_owned(),
             rate: 1,
@@ -157,6 +220,53 @@ mod tests {
         assert_eq!(words("p99"), ["p99", "5.00", "-", "-"]);
         assert!(text.contains("y: only in the old one"), "{text}");
         assert!(text.contains("z: only in the new one"), "{text}");
+    }
+
+    #[test]
+    fn it_tells_everything_that_a_series_has() {
+        let mut old = report("a", &["x"], 1_000, None);
+        let mut new = old.clone();
+        let (before, after) = (&mut old.series[0], &mut new.series[0]);
+        (before.service_ns, after.service_ns) = (
+            Some(named(&[("p50", Some(300))])),
+            Some(named(&[("p50", Some(600))])),
+        );
+        (before.max_ns, after.max_ns) = (vec![0, 7_000, 5_000, 9_000], vec![14_000]);
+        (before.achieved, after.achieved, after.restarts) = (10.0, 9.0, 2);
+        old.clock_ns = named(&[("p50", Some(20))]);
+        let text = render(&old, &new);
+        let after = |title: &str, name: &str| -> Vec<String> {
+            let lines = text.lines().skip_while(|line| !line.contains(title));
+            let mut lines = lines.filter(|line| line.trim_start().starts_with(name));
+            let line = lines
+                .next()
+                .unwrap_or_else(|| panic!("no {name} of {title}:\n{text}"));
+            line.split_whitespace().map(ToOwned::to_owned).collect()
+        };
+        assert!(
+            text.contains("x: messages a second 10 -> 9 of 1 -> 1 due"),
+            "{text}"
+        );
+        assert!(text.contains("x: restarts 0 -> 2"), "{text}");
+        assert_eq!(after("x: service", "p50"), ["p50", "0.30", "0.60", "2.00"]);
+        assert_eq!(
+            after("of each interval", "count"),
+            ["count", "3", "1", "0.33"]
+        );
+        assert_eq!(
+            after("of each interval", "p50"),
+            ["p50", "7.00", "14.0", "2.00"]
+        );
+        assert_eq!(
+            after("of each interval", "max"),
+            ["max", "9.00", "14.0", "1.56"]
+        );
+        assert_eq!(
+            after("readings of the clock", "p50"),
+            ["p50", "0.02", "-", "-"]
+        );
+        new.series[0].service_ns = None;
+        assert!(render(&old, &new).contains("x: service only in the old one"));
     }
 
     #[test]

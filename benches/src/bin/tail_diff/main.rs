@@ -1,4 +1,5 @@
-//! Compares two reports of the command `tail`: the response of every series, and what differed in what they ran on.
+//! Compares two reports of the command `tail`: the response and the service of every series, the longest of its intervals, how
+//! many messages a second it did, its restarts; the clock; and what differed in what they ran on.
 //!
 //! ```text
 //! cargo run --release -p airssys-benches --bin tail_diff -- perf-reports/OLD perf-reports/NEW

@@ -140,7 +140,7 @@ impl<const W: usize> Source<W> {
     pub(super) fn new(plan: &Plan, to: Sender<[u64; W]>) -> Self {
         let (job, clock) = (plan.job, Clock::new());
         if job.sender_work > 0 {
-            outcome::write_alone(&plan.result, alone_ns::<W>(&clock, job));
+            outcome::write_alone(&plan.alone, alone_ns::<W>(&clock, job));
         }
         Self {
             job,
@@ -210,7 +210,7 @@ impl<const W: usize> Sink<W> {
         };
         let clock = Clock::new();
         if plan.job.receiver_work > 0 {
-            outcome::write_alone(&plan.result, alone_ns::<W>(&clock, plan.job));
+            outcome::write_alone(&plan.alone, alone_ns::<W>(&clock, plan.job));
         }
         Self {
             job: plan.job,

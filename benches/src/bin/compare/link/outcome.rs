@@ -20,20 +20,19 @@ pub(super) fn write(path: &Path, messages: u64, units: u64, samples: &[u64]) {
     }
 }
 
-/// What a slower side's work takes alone, by a file beside the result's.
-pub(super) fn write_alone(result: &Path, ns: f64) {
-    let path = result.with_extension("alone");
-    if let Err(error) = fs::write(&path, ns.to_le_bytes()) {
+/// What a slower side's work takes alone, in a file of its own.
+pub(super) fn write_alone(path: &Path, ns: f64) {
+    if let Err(error) = fs::write(path, ns.to_le_bytes()) {
         panic!("{}: {error}", path.display());
     }
 }
 
-fn read_alone(result: &Path) -> f64 {
-    let bytes = fs::read(result.with_extension("alone")).unwrap_or_default();
+fn read_alone(path: &Path) -> f64 {
+    let bytes = fs::read(path).unwrap_or_default();
     bytes.try_into().map_or(f64::NAN, f64::from_le_bytes)
 }
 
-pub(super) fn read(path: &Path, metric: Metric) -> Result<Sample> {
+pub(super) fn read(path: &Path, alone: &Path, metric: Metric) -> Result<Sample> {
     let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let (words, rest) = bytes.as_chunks::<8>();
     let words: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
@@ -50,7 +49,7 @@ pub(super) fn read(path: &Path, metric: Metric) -> Result<Sample> {
             messages: *messages,
             units: *units,
             one_way: samples.to_vec(),
-            alone_ns: read_alone(path),
+            alone_ns: read_alone(alone),
         })
     })
 }

@@ -11,6 +11,7 @@ use iceoryx2::prelude::*;
 use iceoryx2::service::port_factory::publish_subscribe::PortFactory;
 
 use crate::Result;
+use crate::leftovers::root_of_iceoryx2;
 use crate::message::value;
 use crate::subject::{Ends, Mapped, Place, Rx, Subject, Tx, attached};
 
@@ -46,20 +47,16 @@ impl<const W: usize> fmt::Debug for Subscribed<W> {
     }
 }
 
-/// What its names in `/dev/shm` begin with, so that they can be cleared away whatever happens.
-pub(crate) fn prefix(directory: &std::path::Path) -> String {
-    let name = directory.file_name().unwrap_or_default();
-    format!("{}-iox2-", name.to_string_lossy())
-}
-
 fn service<const W: usize>(place: &Place) -> Result<(Node<ipc::Service>, Service<W>)> {
     set_log_level(LogLevel::Error);
     let mut config = Config::global_config().clone();
-    let root = place.directory.join("iceoryx2");
+    // So that they can be removed whatever happens.
+    let prefix = format!("{}-iox2-", place.measurement);
+    let root = root_of_iceoryx2(&place.measurement);
     config
         .global
         .set_root_path(&Path::new(root.to_string_lossy().as_bytes())?);
-    config.global.prefix = FileName::new(prefix(&place.directory).as_bytes())?;
+    config.global.prefix = FileName::new(prefix.as_bytes())?;
     config.global.creation_timeout = Duration::from_secs(5);
     let node = NodeBuilder::new()
         .config(&config)
