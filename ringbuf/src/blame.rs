@@ -32,8 +32,14 @@ pub struct Charges(Words);
 #[derive(Clone, Debug)]
 pub struct ChargesView(PeerWords);
 
-fn words_of(section: &SectionEntry) -> usize {
-    section.len / 8
+/// The words of so many inputs, if the section has them.
+fn words_of(section: &SectionEntry, inputs: usize) -> Result<usize, RangeError> {
+    let words = inputs.saturating_mul(blame_word::COUNT);
+    if words > section.len / 8 {
+        let needed = (section.offset, words.saturating_mul(8));
+        return Err(RangeError::short(needed, section.len));
+    }
+    Ok(words)
 }
 
 fn place(input: usize, word: usize) -> usize {
@@ -41,13 +47,13 @@ fn place(input: usize, word: usize) -> usize {
 }
 
 impl Charges {
-    /// A blame section of the supervisor's own region.
+    /// A blame section of the supervisor's own region, for an actor with so many inputs.
     ///
     /// # Errors
     ///
-    /// [`RangeError`] if it doesn't lie in the region.
-    pub fn new(own: &Region, section: &SectionEntry) -> Result<Self, RangeError> {
-        Words::new(own.memory(), section.offset, words_of(section)).map(Self)
+    /// [`RangeError`] if it doesn't lie in the region, or has no room for them.
+    pub fn new(own: &Region, section: &SectionEntry, inputs: usize) -> Result<Self, RangeError> {
+        Words::new(own.memory(), section.offset, words_of(section, inputs)?).map(Self)
     }
 
     fn set(&self, input: usize, word: usize, value: u64, order: Ordering) {
@@ -92,13 +98,18 @@ impl Charges {
 }
 
 impl ChargesView {
-    /// A blame section of the supervisor's region.
+    /// A blame section of the supervisor's region, for an actor with so many inputs.
     ///
     /// # Errors
     ///
-    /// [`RangeError`] if it doesn't lie in the region.
-    pub fn new(supervisor: &Region, section: &SectionEntry) -> Result<Self, RangeError> {
-        PeerWords::new(supervisor.memory(), section.offset, words_of(section)).map(Self)
+    /// [`RangeError`] if it doesn't lie in the region, or has no room for them.
+    pub fn new(
+        supervisor: &Region,
+        section: &SectionEntry,
+        inputs: usize,
+    ) -> Result<Self, RangeError> {
+        let words = words_of(section, inputs)?;
+        PeerWords::new(supervisor.memory(), section.offset, words).map(Self)
     }
 
     #[inline]
@@ -139,5 +150,25 @@ impl ChargesView {
     #[must_use]
     pub fn drop_to(&self, input: usize) -> u64 {
         self.get(input, blame_word::DROP_TO, Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::blame_section;
+    use crate::region::{RegionPlan, SectionKind};
+
+    #[test]
+    fn charges_against_more_inputs_than_the_section_holds_are_refused() {
+        let mut plan = RegionPlan::new("charges", "supervisor", 1);
+        plan.add(blame_section("book", 2));
+        let region = Region::heap(&plan).expect("a sound plan");
+        let section = region.section(SectionKind::Blame, "book");
+        let section = section.expect("planned");
+        for (inputs, fits) in [(0, true), (2, true), (3, false), (usize::MAX, false)] {
+            assert_eq!(Charges::new(&region, section, inputs).is_ok(), fits);
+            assert_eq!(ChargesView::new(&region, section, inputs).is_ok(), fits);
+        }
     }
 }

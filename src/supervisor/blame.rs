@@ -104,7 +104,7 @@ impl Blame {
                     let section = supervisor.section(SectionKind::Blame, &found.name)?;
                     all.push(Accused {
                         id: ActorId { partition, actor },
-                        charges: Charges::new(supervisor, section)?,
+                        charges: Charges::new(supervisor, section, found.declared.inputs)?,
                         tally: Tally::default(),
                     });
                 }
