@@ -2,6 +2,7 @@
 //!
 //! Everything they know lies in durable cells: an incarnation goes on where the last committed step ended.
 
+mod desk;
 mod hands;
 mod middle;
 mod sink;
@@ -11,7 +12,7 @@ use airssys_ringbuf::message;
 use airssys_ringbuf::step::{StepCore, Verdict};
 
 pub(crate) use self::hands::{Receives, Sends, Style};
-pub(crate) use self::middle::{Incarnation, Kept, Subject, attach, kept};
+pub(crate) use self::middle::{Incarnation, Kept, KeptLetters, Subject, attach, kept};
 pub(crate) use self::sink::Sink;
 pub(crate) use self::source::Source;
 use crate::failure::{Failure, ensure};
@@ -29,6 +30,13 @@ pub(crate) const SENT: &str = "sent";
 pub(crate) const LOG: &str = "log";
 pub(crate) const FIXED: &str = "fixed";
 pub(crate) const SEEN: &str = "seen";
+/// The cells of a middle whose messages may be set aside: letters handled again, steps since its state began, the count.
+pub(crate) const AGAIN: &str = "again";
+pub(crate) const SINCE: &str = "since";
+pub(crate) const TALLY: &str = "letters";
+
+/// Where the count of steps since begins: not where a cell does that nobody has written.
+pub(crate) const SINCE_START: u64 = 1_000;
 
 /// What the middle's last cell holds for ever: no step touches it.
 pub(crate) const FIXED_VALUE: u64 = 0x00f1_00f1_00f1_00f1;
