@@ -110,7 +110,7 @@ pub(crate) fn trace(bus: &Bus, body: impl Fn() -> i32, from: usize) -> Result<Tr
         bus.middle.image_into(&mut now)?;
         let moved = trace.snapshots.last().is_none_or(|last| last.image != now);
         if let Some(open) = &mut looker {
-            let compared = open.look(bus, &now, moved);
+            let compared = open.look(&now, moved);
             trace.looks = open.looks;
             if let Err(failure) = compared {
                 trace.misjudged = Some((point, failure.to_string()));

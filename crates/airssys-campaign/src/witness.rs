@@ -3,7 +3,7 @@
 //! The witness is a region of its own, which no step knows. After each instruction both are compared: whoever dies there is
 //! blamed for what its region says.
 
-use airssys_ringbuf::blame::Charges;
+use airssys_ringbuf::blame::{Charges, ChargesView};
 use airssys_ringbuf::region::SectionKind;
 use airssys_ringbuf::step::progress;
 
@@ -41,12 +41,6 @@ pub(crate) struct Witness {
     words: Charges,
     inputs: usize,
 }
-
-/// Where those words are, and the bytes for an input.
-const SHOWN: usize = 0;
-const WANT: usize = 40;
-const PHASE: usize = 48;
-const STRIDE: usize = 64;
 
 impl Witness {
     /// The witness of a judged bus.
@@ -101,7 +95,10 @@ pub(crate) struct Looker {
     in_flight: usize,
     /// What was sent on the inputs from the source.
     sent: Vec<u64>,
-    witness: Vec<u8>,
+    view: ChargesView,
+    /// What the handler has of each input, then the life, what it asks for and what it is at.
+    told: Vec<u64>,
+    now: Vec<u64>,
     /// Words in flight when the incarnation began.
     before: Vec<u64>,
     last: Option<Phase>,
@@ -116,10 +113,12 @@ impl Looker {
     ///
     /// [`Failure::Broken`] if the regions aren't of this harness.
     pub(crate) fn new(bus: &Bus) -> Result<Option<Self>, Failure> {
-        if bus.witness.is_none() {
+        let Some(place) = &bus.witness else {
             return Ok(None);
-        }
+        };
         let (inputs, outputs) = bus.ends();
+        let section = place.seen.section(SectionKind::Blame, MIDDLE)?;
+        let view = ChargesView::new(&place.seen, section, inputs + 1);
         let declared = bus.shape.inputs.len();
         let control = bus.middle.offset(SectionKind::Actor, MIDDLE)?;
         let record = Place::record_len(inputs, outputs);
@@ -131,7 +130,9 @@ impl Looker {
             record,
             in_flight: Place::in_flight_at(control, inputs, outputs),
             sent: progress(&bus.source.seen, SOURCE, 0, declared)?.sent,
-            witness: Vec::new(),
+            view: view.map_err(|error| Failure::broken("opening the witness", error))?,
+            told: Vec::new(),
+            now: Vec::new(),
             before: Vec::new(),
             last: None,
             looks: 0,
@@ -143,25 +144,27 @@ impl Looker {
     /// # Errors
     ///
     /// [`Failure::Violated`] if somebody would be blamed wrongly, or nobody.
-    pub(crate) fn look(&mut self, bus: &Bus, image: &[u8], moved: bool) -> Result<(), Failure> {
-        let Some(place) = &bus.witness else {
-            return Ok(());
-        };
-        let now = place.image()?;
-        if !moved && now == self.witness {
+    pub(crate) fn look(&mut self, image: &[u8], moved: bool) -> Result<(), Failure> {
+        // After every instruction: no system call, no allocation.
+        let (view, inputs) = (&self.view, self.inputs);
+        self.now.clear();
+        let shown = (0..=inputs).map(|input| view.suspect_to(input));
+        self.now.extend(shown);
+        self.now
+            .extend([view.requeue_to(inputs), view.drop_to(inputs)]);
+        if !moved && self.now == self.told {
             return Ok(());
         }
-        self.witness = now;
+        std::mem::swap(&mut self.now, &mut self.told);
         self.looks += 1;
-        let own = STRIDE * self.inputs;
-        let phase = PHASES[word_at(&self.witness, own + PHASE) as usize];
+        let phase = PHASES[self.told[inputs + 2] as usize];
         let words = (0..=self.inputs).map(|word| word_at(image, self.in_flight + 8 * word));
         let words: Vec<u64> = words.collect();
         if phase == Phase::Begins && self.last != Some(phase) {
             self.before.clone_from(&words);
         }
         self.last = Some(phase);
-        let life = word_at(&self.witness, own + SHOWN);
+        let life = self.told[inputs];
         if phase == Phase::Begins && words[0] != life {
             // An older life's work is that life's, all of it, until it is nobody's.
             ensure!(
@@ -181,7 +184,6 @@ impl Looker {
     }
 
     fn check(&self, image: &[u8], input: usize, to: u64, phase: Phase) -> Result<(), Failure> {
-        let own = STRIDE * self.inputs;
         let active = (word_at(image, self.control) & 1) as usize;
         let record = self.control + Place::LINE_PAIR + active * self.record;
         let from = word_at(image, record + 8 * (2 + input));
@@ -194,8 +196,8 @@ impl Looker {
             ),
         };
         let to = to.max(from);
-        let shown = word_at(&self.witness, STRIDE * input + SHOWN).max(from);
-        let want = word_at(&self.witness, own + WANT);
+        let shown = self.told[input].max(from);
+        let want = self.told[self.inputs + 1];
         let exact = match phase {
             Phase::Idle | Phase::Begins => to == from,
             Phase::Handles => to == shown,
