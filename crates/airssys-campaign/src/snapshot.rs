@@ -135,9 +135,12 @@ pub(crate) fn kill_at(body: impl Fn() -> i32, point: Point) -> Result<(), Failur
     let mut child = Stepped::spawn(body)?;
     child.pass(point.marker)?;
     for _ in 0..point.instruction {
-        // An allocator that happens to need fewer instructions this time brings the next marker early.
-        if child.step()? != Stop::Instruction {
-            break;
+        // An allocator that needs fewer instructions this time, or a sink that has made room, brings the next marker early.
+        match child.step()? {
+            Stop::Instruction => {}
+            Stop::Marker => break,
+            // As for a kill right behind the last instruction.
+            Stop::Ended(_) => return Ok(()),
         }
     }
     child.kill()

@@ -112,6 +112,8 @@ struct Middle<const MISTAKE: u8> {
     core: StepCore<MISTAKE>,
     hands: Hands,
     desk: Option<Desk>,
+    /// This step has had its marker before its end: every step has two, however much it tries.
+    marked: bool,
 }
 
 /// Cells, from the first on, that start anew when that is asked for.
@@ -171,25 +173,35 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
         (life.pause)();
         let core = attach.finish();
         hands.says(Phase::Idle);
-        Ok(Self { core, hands, desk })
+        Ok(Self {
+            core,
+            hands,
+            desk,
+            marked: false,
+        })
     }
 
     /// What is due about letters, as airssys-rt's runner has it; `None` if that is nothing.
     fn look(&mut self) -> Result<Option<Turn>, Failure> {
-        let Self { core, hands, desk } = self;
+        let Self {
+            core,
+            hands,
+            desk,
+            marked,
+        } = self;
         let Some(desk) = desk else {
             return Ok(None);
         };
         if desk.has_drop() {
             hands.says(Phase::Ends);
-            (hands.life.pause)();
+            mark_end(marked, hands);
             let _ = core.drop_letter(&mut desk.letters)?;
             hands.says(Phase::Idle);
             return Ok(Some(Turn::Busy));
         }
         if let Some(aside) = desk.aside {
             hands.says(Phase::Ends);
-            (hands.life.pause)();
+            mark_end(marked, hands);
             let done = core.set_aside(&mut desk.letters, &aside, (desk.drops, STATES))?;
             hands.says(Phase::Idle);
             if !matches!(done, SetAside::Full(_)) {
@@ -218,12 +230,14 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
         self.hands.begins();
         self.core.begin_requeue(&desk.letters);
         let worked = self.verdict();
-        (self.hands.life.pause)();
+        mark_end(&mut self.marked, &self.hands);
         self.hands.says(Phase::Ends);
         self.hands.requeue(None);
         self.hands.narrow = worked == Err(Refused::Full);
         let verdict = worked.unwrap_or(Verdict::Abort);
-        let Self { core, hands, desk } = self;
+        let Self {
+            core, hands, desk, ..
+        } = self;
         let Some(desk) = desk else {
             return Ok(Turn::Idle);
         };
@@ -272,6 +286,13 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
     }
 }
 
+/// The marker before the end of a step.
+fn mark_end(marked: &mut bool, hands: &Hands) {
+    if !std::mem::replace(marked, true) {
+        (hands.life.pause)();
+    }
+}
+
 impl<const MISTAKE: u8> Subject for Middle<MISTAKE> {
     fn step(&mut self, plan: Plan) -> Result<Turn, Failure> {
         if self.core.is_done() {
@@ -279,6 +300,7 @@ impl<const MISTAKE: u8> Subject for Middle<MISTAKE> {
         }
         let pause = self.hands.life.pause;
         pause();
+        self.marked = false;
         if plan == Plan::Work
             && let Some(turn) = self.look()?
         {
@@ -313,7 +335,7 @@ impl<const MISTAKE: u8> Subject for Middle<MISTAKE> {
                 return Ok(Turn::Unwound);
             }
         };
-        pause();
+        mark_end(&mut self.marked, &self.hands);
         self.hands.says(Phase::Ends);
         let turn = self.end(worked);
         self.hands.says(Phase::Idle);
