@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 /// Writes `bytes` into the file `name` of `directory`, which is made if there is none, in place of one of that name. A draft that
 /// begins with a dot is renamed when it is on the disk; one that a killed program left is written over.
 pub(crate) fn write_whole(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+    #[cfg(test)]
+    held::wait(directory);
     let named = |doing: &str, path: &Path, error: &io::Error| {
         io::Error::new(error.kind(), format!("{doing} {}: {error}", path.display()))
     };
@@ -38,4 +40,37 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// A disk that takes its time, for tests: what is written into a directory that is held waits until it is let go.
+#[cfg(test)]
+pub(crate) mod held {
+    use std::path::{Path, PathBuf};
+    use std::sync::{Condvar, Mutex, PoisonError};
+
+    static HELD: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    static LET_GO: Condvar = Condvar::new();
+
+    /// A directory that is held as long as this lives.
+    pub(crate) struct Held(PathBuf);
+
+    pub(crate) fn hold(directory: &Path) -> Held {
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        held.push(directory.to_owned());
+        Held(directory.to_owned())
+    }
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+            held.retain(|directory| *directory != self.0);
+            LET_GO.notify_all();
+        }
+    }
+
+    pub(super) fn wait(directory: &Path) {
+        let held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_held = |held: &mut Vec<PathBuf>| held.iter().any(|one| one == directory);
+        drop(LET_GO.wait_while(held, is_held));
+    }
 }

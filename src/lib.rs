@@ -99,7 +99,7 @@ pub use partition::ports::{PortError, PortOpener};
 pub use replay::{ReplayError, Replayed, replay};
 pub use running::{Report, RunError, Running};
 pub use supervisor::cause::Cause;
-pub use supervisor::status::{PartitionStatus, Recovery};
+pub use supervisor::status::{CapsuleCounts, PartitionStatus, Recovery};
 pub use topology::{
     CellSpec, ClockSpec, Declaration, Ends, FanIn, HostBuilder, Leftover, LinkId, LinkIn,
     LinkOptions, LinkOut, LocalIn, LocalOut, PartitionBuilder, Restart, Topology, TopologyBuilder,

@@ -14,7 +14,7 @@ use crate::partition::progress::{counts_of, fault_of};
 use crate::partition::view::BusView;
 use crate::supervisor::Command;
 use crate::supervisor::control::Control;
-use crate::supervisor::status::{PartitionStatus, StatusBoard};
+use crate::supervisor::status::{CapsuleCounts, PartitionStatus, StatusBoard};
 use crate::topology::model::{ActorId, LinkPlan, Plan};
 
 /// Something of a running bus couldn't be read.
@@ -227,6 +227,13 @@ impl Monitor {
     #[must_use]
     pub fn partitions(&self) -> Vec<PartitionStatus> {
         self.status.all()
+    }
+
+    /// What has become of the capsules of this run's crashes ([`capsules`](crate::TopologyBuilder::capsules)). Lives are
+    /// restarted without them: one that is `waiting` is written in its time, by the end of the bus at the latest.
+    #[must_use]
+    pub fn capsules(&self) -> CapsuleCounts {
+        self.status.capsules()
     }
 
     /// What the bus has of this machine's memory: every region, as its present owner found it, or as the last one did.

@@ -73,7 +73,7 @@ impl fmt::Debug for Replayed {
 /// factory, as in a new life; its plain fields are new, its local links are empty. Of all other actors none runs. A clock that
 /// the step hadn't read says 0.
 ///
-/// A dead letter that the step was handling again is not handed to it. An actor with collections needs its partition declared as it
+/// A dead letter that the step was handling again comes as it did. An actor with collections needs its partition declared as it
 /// was: what the step had changed in them is undone by places in the region.
 ///
 /// # Errors

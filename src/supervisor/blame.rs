@@ -9,6 +9,10 @@
 //! What the next life has to know lies in the supervisor's region, and so survives whatever happens to it; the counting is
 //! done here. A life that was killed from outside changes nothing of it.
 
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use airssys_ringbuf::blame::{Aside, Charges};
 use airssys_ringbuf::region::SectionKind;
 use airssys_ringbuf::step::{InWork, in_work};
@@ -18,7 +22,7 @@ use crate::partition::progress::{counts_of, progress_of};
 use crate::partition::view::BusView;
 use crate::report::{Level, say};
 use crate::supervisor::cause::Cause;
-use crate::supervisor::kept;
+use crate::supervisor::kept::KeptState;
 use crate::topology::model::{ActorId, LinkPlan, Plan};
 
 /// Messages set aside in a row, with no step between them that committed, that lay the blame on the state.
@@ -34,12 +38,25 @@ pub(crate) enum LetterOrder {
 }
 
 /// What a death came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Judgement {
     /// It is a message's fault that is going to be set aside in time: no failure of the partition.
     pub(crate) excuses: bool,
     /// Why restarts won't mend it.
     pub(crate) gives_up: Option<String>,
+    /// What a restart has to wait for.
+    pub(crate) resets: Option<Reset>,
+}
+
+/// An actor's state that is to start anew, and the messages that are set aside with it: once what it was is kept.
+#[derive(Debug)]
+pub(crate) struct Reset {
+    id: ActorId,
+    guilty: Vec<(usize, u64)>,
+    attempts: u32,
+    cause: Cause,
+    why: String,
+    pub(crate) state: Arc<KeptState>,
 }
 
 /// What is held against one actor's messages.
@@ -139,9 +156,36 @@ impl Blame {
                 let one = accused.judge(plan, view, &work, cause);
                 all.excuses |= one.excuses;
                 all.gives_up = all.gives_up.or(one.gives_up);
+                all.resets = all.resets.or(one.resets);
             }
         }
         all
+    }
+
+    /// Has the state start anew with the next life, since what it was is kept; else says why the topology gives up.
+    pub(crate) fn reset(
+        &mut self,
+        plan: &Plan,
+        reset: &Reset,
+        kept: io::Result<PathBuf>,
+    ) -> Result<(), String> {
+        let why = &reset.why;
+        let file = kept.map_err(|error| format!("{why}; what it was can't be kept: {error}"))?;
+        let actor = &plan.actor(reset.id).name;
+        say(
+            Level::Error,
+            format_args!(
+                "{}/{actor}: {why}; it starts anew, what it was is in {}",
+                plan.bus,
+                file.display()
+            ),
+        );
+        if let Some(accused) = self.0.iter_mut().find(|one| one.id == reset.id) {
+            accused.tally.row = 0;
+            let attempts = (reset.attempts, &reset.cause);
+            accused.set_aside(plan, &reset.guilty, attempts, true);
+        }
+        Ok(())
     }
 
     /// Has the `count` oldest dead letters of `link` handled again, or dropped.
@@ -219,7 +263,7 @@ impl Accused {
         let has_letters = |&(input, _): &(usize, u64)| self.link(plan, input).letters.is_some();
         let judgement = Judgement {
             excuses: nearer && starts.iter().all(has_letters),
-            gives_up: None,
+            ..Judgement::default()
         };
         match attempts {
             Some(attempts) => self.sentence(plan, view, &starts, (attempts, cause), judgement),
@@ -246,7 +290,7 @@ impl Accused {
             );
             Some(Judgement {
                 excuses: true,
-                gives_up: None,
+                ..Judgement::default()
             })
         })
     }
@@ -272,19 +316,41 @@ impl Accused {
         }
         let steps = progress_of(plan, view, self.id).steps;
         let row = self.tally.set_aside(guilty.len() as u32, steps);
-        let mut resets = false;
-        if row >= IN_A_ROW {
-            match self.reset(plan, view, row) {
-                Ok(()) => resets = true,
-                Err(why) => {
-                    judgement.gives_up = Some(why);
-                    return judgement;
-                }
-            }
-            self.tally.row = 0;
+        if row < IN_A_ROW {
+            self.set_aside(plan, &guilty, (attempts, cause), false);
+            return judgement;
         }
+        let why = format!(
+            "{row} messages in a row were to be set aside by actor `{}`, with no step between them that committed: its state is to \
+             blame",
+            plan.actor(self.id).name
+        );
+        match self.state(plan, view) {
+            Ok(state) => {
+                judgement.resets = Some(Reset {
+                    id: self.id,
+                    guilty,
+                    attempts,
+                    cause: cause.clone(),
+                    why,
+                    state: Arc::new(state),
+                });
+            }
+            Err(hindrance) => judgement.gives_up = Some(format!("{why}; {hindrance}")),
+        }
+        judgement
+    }
+
+    /// Has the next life set these messages aside; with the first of them the state starts anew, if it `resets`.
+    fn set_aside(
+        &self,
+        plan: &Plan,
+        guilty: &[(usize, u64)],
+        (attempts, cause): (u32, &Cause),
+        mut resets: bool,
+    ) {
         let s = if attempts == 1 { "" } else { "s" };
-        for (input, position) in guilty {
+        for &(input, position) in guilty {
             let aside = Aside {
                 position,
                 attempts: attempts.into(),
@@ -302,38 +368,17 @@ impl Accused {
                 ),
             );
         }
-        judgement
     }
 
-    /// Whether the actor's state may start anew: then what it was is kept already. Else why the topology gives up.
-    fn reset(&self, plan: &Plan, view: &BusView, row: u32) -> Result<(), String> {
-        let actor = &plan.actor(self.id).name;
-        let why = format!(
-            "{row} messages in a row were to be set aside by actor `{actor}`, with no step between them that committed: its state \
-             is to blame"
-        );
-        let Some(keep) = &plan.partitions[self.id.partition].reset_state else {
-            return Err(format!(
-                "{why}; `.reset_state(..)` would have it start anew"
-            ));
-        };
+    /// What the actor's state is, if it may start anew; else why not.
+    fn state(&self, plan: &Plan, view: &BusView) -> Result<KeptState, String> {
+        let keep = plan.partitions[self.id.partition].reset_state.as_ref();
+        let keep = keep.ok_or("`.reset_state(..)` would have it start anew")?;
         if !plan.actor(self.id).collections.is_empty() {
-            return Err(format!("{why}; collections can't start anew"));
+            return Err("collections can't start anew".to_owned());
         }
-        match kept::keep(plan, view, self.id, keep) {
-            Ok(file) => {
-                say(
-                    Level::Error,
-                    format_args!(
-                        "{}/{actor}: {why}; it starts anew, what it was is in {}",
-                        plan.bus,
-                        file.display()
-                    ),
-                );
-                Ok(())
-            }
-            Err(error) => Err(format!("{why}; what it was can't be kept: {error}")),
-        }
+        KeptState::of(plan, view, self.id, keep)
+            .map_err(|error| format!("what it was can't be read: {error}"))
     }
 }
 

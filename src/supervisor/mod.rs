@@ -10,7 +10,8 @@
 //! | `faults` | untrusted links that were given up, each told once |
 //! | `hosted` | partitions that somebody else drives, and how long the bus waits for them |
 //! | `kept` | the state of an actor that starts anew, as a file |
-//! | `keep` | a capsule of each crash |
+//! | `keep` | what is kept of a life: a capsule of each crash, state before it starts anew |
+//! | `writer` | the thread that writes those files |
 //! | `lives` | starting a life as a process or a thread, and waiting for its end |
 //! | `watch` | what the pulses say: running, recovered, hung |
 //! | `supervise` | the loop and its stages |
@@ -43,6 +44,7 @@ pub(crate) mod status;
 mod stop;
 mod supervise;
 mod watch;
+mod writer;
 
 pub(crate) use lives::LaunchMode;
 pub(crate) use supervise::{Charge, Command, Outcome, StartFailure, Supervisor};

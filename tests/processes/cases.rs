@@ -1,8 +1,8 @@
 //! The list of cases.
 
 use crate::{
-    collections, endings, failures, family, host, kills, memory, namespaces, places, poison,
-    resume, signals, trace, untrusted,
+    capsules, collections, endings, failures, family, host, kills, memory, namespaces, places,
+    poison, resume, signals, trace, untrusted,
 };
 
 /// One test, run by a process of its own.
@@ -99,6 +99,14 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case("a_stopped_process_is_left_alone", failures::stopped),
     case("a_hung_process_is_killed_and_restarted", failures::hung),
+    case(
+        "the_clock_of_a_killed_step_is_kept_and_read_again",
+        capsules::reading_of_a_killed_step,
+    ),
+    case(
+        "a_full_disk_keeps_nothing_and_ends_nothing",
+        capsules::on_a_full_disk,
+    ),
     case(
         "exit_code_70_for_a_step_that_can_not_end",
         failures::step_too_large,
@@ -229,6 +237,7 @@ pub(crate) const HELPERS: &[(&str, fn())] = &[
     ("join-twice", endings::join_twice),
     ("resume-traffic", resume::resume_traffic),
     ("finish-and-stay", resume::finish_and_stay),
+    ("crash-on-a-full-disk", capsules::crash_on_a_full_disk),
     ("launch-inside", namespaces::launch_one_inside),
     ("join-stubborn", endings::join_stubborn),
     ("join-two", signals::join_two),

@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod capsules;
 mod cases;
 mod child;
 mod collections;

@@ -35,6 +35,7 @@ pub(crate) const ENTERED: &[Build] = &[
     between_hosts,
     gathered,
     crate::memory::large,
+    crate::capsules::timed,
     crate::collections::kept,
     crate::poison::poisoned,
     crate::poison::poisoned_to_hang,
