@@ -9,7 +9,7 @@
 //! The supervisor's own account, by which it counts, has two records and a word that says which one counts: so it outlives
 //! the supervisor, killed wherever it may be. It is written last of all that a death leads to: a death is judged as a whole, or again.
 
-use crate::layout::{account_at, account_word, blame_word, tally_word, tally_words};
+use crate::layout::{account_at, account_word, blame_word, blame_words, tally_word, tally_words};
 use crate::memory::{PeerWords, RangeError, Words};
 use crate::region::{Region, SectionEntry};
 use crate::word::Ordering;
@@ -54,12 +54,16 @@ pub struct ChargesView {
     inputs: usize,
 }
 
-/// Words of a blame section, and the inputs that it is about.
-fn shape_of(section: &SectionEntry) -> (usize, usize) {
+/// The words of a section about so many inputs, if it has them.
+fn words_of(section: &SectionEntry, inputs: usize) -> Result<usize, RangeError> {
     let words = section.len / 8;
-    // More than fit are nobody's: a section is what the topology says, or the region is refused.
-    let inputs = usize::try_from(section.count).unwrap_or(usize::MAX);
-    (words, inputs.min(words / blame_word::COUNT))
+    // No more inputs than words: the sum can't overflow.
+    let needed = blame_words(inputs.min(words));
+    if inputs > words || needed > words {
+        let needed = (section.offset, needed.saturating_mul(8));
+        return Err(RangeError::short(needed, section.len));
+    }
+    Ok(needed)
 }
 
 fn place(input: usize, word: usize) -> usize {
@@ -73,14 +77,13 @@ fn record_at(inputs: usize, written: u64) -> usize {
 }
 
 impl Charges {
-    /// A blame section of the supervisor's own region.
+    /// A blame section of the supervisor's own region, for an actor with so many inputs.
     ///
     /// # Errors
     ///
-    /// [`RangeError`] if it doesn't lie in the region.
-    pub fn new(own: &Region, section: &SectionEntry) -> Result<Self, RangeError> {
-        let (words, inputs) = shape_of(section);
-        let words = Words::new(own.memory(), section.offset, words)?;
+    /// [`RangeError`] if it doesn't lie in the region, or has no room for them.
+    pub fn new(own: &Region, section: &SectionEntry, inputs: usize) -> Result<Self, RangeError> {
+        let words = Words::new(own.memory(), section.offset, words_of(section, inputs)?)?;
         Ok(Self { words, inputs })
     }
 
@@ -176,13 +179,17 @@ impl Charges {
 }
 
 impl ChargesView {
-    /// A blame section of the supervisor's region.
+    /// A blame section of the supervisor's region, for an actor with so many inputs.
     ///
     /// # Errors
     ///
-    /// [`RangeError`] if it doesn't lie in the region.
-    pub fn new(supervisor: &Region, section: &SectionEntry) -> Result<Self, RangeError> {
-        let (words, inputs) = shape_of(section);
+    /// [`RangeError`] if it doesn't lie in the region, or has no room for them.
+    pub fn new(
+        supervisor: &Region,
+        section: &SectionEntry,
+        inputs: usize,
+    ) -> Result<Self, RangeError> {
+        let words = words_of(section, inputs)?;
         let words = PeerWords::new(supervisor.memory(), section.offset, words)?;
         Ok(Self { words, inputs })
     }
@@ -248,7 +255,7 @@ mod tests {
         plan.add(blame_section("book", 13));
         let region = Region::heap(&plan).unwrap();
         let section = region.section(SectionKind::Blame, "book").unwrap();
-        let charges = Charges::new(&region, section).unwrap();
+        let charges = Charges::new(&region, section, 13).unwrap();
         assert_eq!(charges.read(), Account::default());
         let account = |judged: u64| Account {
             judged,
@@ -269,7 +276,7 @@ mod tests {
                 },
             );
             charges.reset_after(judged);
-            let again = Charges::new(&region, section).unwrap();
+            let again = Charges::new(&region, section, 13).unwrap();
             assert_eq!(again.read(), account(judged));
             // Killed while it wrote the next: all of the record but the word that selects it.
             let next = record_at(13, judged + 1);
@@ -277,9 +284,22 @@ mod tests {
                 charges.words.at(word).store(99, Ordering::Relaxed);
             }
             assert_eq!(again.read(), account(judged));
-            let view = ChargesView::new(&region, section).unwrap();
+            let view = ChargesView::new(&region, section, 13).unwrap();
             assert_eq!(view.reset_after(), Some(judged));
             assert_eq!(view.aside(12).unwrap().position, judged);
+        }
+    }
+
+    #[test]
+    fn charges_against_more_inputs_than_the_section_holds_are_refused() {
+        let mut plan = RegionPlan::new("charges", "supervisor", 1);
+        plan.add(blame_section("book", 2));
+        let region = Region::heap(&plan).unwrap();
+        let section = region.section(SectionKind::Blame, "book");
+        let section = section.unwrap();
+        for (inputs, fits) in [(0, true), (2, true), (3, false), (usize::MAX, false)] {
+            assert_eq!(Charges::new(&region, section, inputs).is_ok(), fits);
+            assert_eq!(ChargesView::new(&region, section, inputs).is_ok(), fits);
         }
     }
 }

@@ -360,14 +360,18 @@ pub fn command_section(partition: &str) -> Section {
     section(SectionKind::Command, partition, command_word::COUNT * 8)
 }
 
+/// Words of a blame section about so many inputs.
+pub(crate) fn blame_words(inputs: usize) -> usize {
+    account_at(inputs) + account_word::RECORDS + 2 * tally_words(inputs)
+}
+
 /// What the supervisor holds against the messages of each input of an actor.
 #[must_use]
 pub fn blame_section(actor: &str, inputs: usize) -> Section {
-    let words = account_at(inputs) + account_word::RECORDS + 2 * tally_words(inputs);
     Section {
         count: inputs as u64,
         stride: blame_word::COUNT as u64 * 8,
-        ..section(SectionKind::Blame, actor, words * 8)
+        ..section(SectionKind::Blame, actor, blame_words(inputs) * 8)
     }
 }
 

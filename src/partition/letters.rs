@@ -18,8 +18,9 @@ use crate::topology::model::{ActorId, Plan};
 /// What is held against the messages of an actor; nothing if it has no inputs.
 pub(crate) fn charges(plan: &Plan, view: &BusView, id: ActorId) -> Option<ChargesView> {
     let supervisor = view.supervisor();
-    let section = supervisor.section(SectionKind::Blame, &plan.actor(id).name);
-    ChargesView::new(supervisor, section.ok()?).ok()
+    let actor = plan.actor(id);
+    let section = supervisor.section(SectionKind::Blame, &actor.name);
+    ChargesView::new(supervisor, section.ok()?, actor.declared.inputs).ok()
 }
 
 /// Inputs of which messages are received one at a time, each up to a position.

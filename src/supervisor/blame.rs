@@ -88,7 +88,7 @@ impl Blame {
             for (actor, found) in plan.partitions[partition].actors.iter().enumerate() {
                 if found.declared.inputs > 0 {
                     let section = supervisor.section(SectionKind::Blame, &found.name)?;
-                    let charges = Charges::new(supervisor, section)?;
+                    let charges = Charges::new(supervisor, section, found.declared.inputs)?;
                     all.push(Accused {
                         id: ActorId { partition, actor },
                         tally: Tally(charges.read()),

@@ -15,6 +15,7 @@ use self::lives::{Does, LIVES, Life, RECOVERY, RESET, body, resumed};
 use self::owner::{Bus, Kept, Owner, Plan};
 use crate::failure::{Failure, ensure};
 use crate::instructions::{Stepped, Stop};
+use crate::points::Caught;
 use crate::process::{End, OneCore};
 use crate::snapshot::Point;
 
@@ -52,14 +53,15 @@ struct Snapshot {
     image: Vec<u8>,
 }
 
-/// Leads every life and judges what a kill at each of its instructions leaves. `note` says whether a failure ends it.
+/// Leads every life and judges what a kill at each of its instructions leaves. `note` says whether a failure, met with so many
+/// judgements, ends it.
 ///
 /// # Errors
 ///
 /// What `note` makes of a failure; [`Failure::Broken`] if a life can't be led.
 pub(crate) fn every_instruction<const MISTAKE: u8>(
     budget: Option<Budget>,
-    mut note: impl FnMut(Failure) -> Result<(), Failure>,
+    mut note: impl FnMut(Failure, usize) -> Result<(), Failure>,
 ) -> Result<Tally, Failure> {
     let _pinned = OneCore::pin();
     let expected = owner::undisturbed()?;
@@ -72,9 +74,9 @@ pub(crate) fn every_instruction<const MISTAKE: u8>(
     let lives = LIVES.iter().filter(|_| !of_resets);
     let resets = of_resets || MISTAKE == mistake::NONE;
     for life in lives.chain(resets.then_some(&RESET)) {
-        let mut at_life = |failure: Failure| note(failure.at(life.name));
+        let mut at_life = |failure: Failure, trials| note(failure.at(life.name), trials);
         let led = campaign.lead(life, budget, &mut at_life);
-        led.or_else(&mut at_life)?;
+        led.or_else(|failure| at_life(failure, campaign.tally.trials))?;
     }
     Ok(campaign.tally)
 }
@@ -90,7 +92,7 @@ impl<const MISTAKE: u8> Campaign<MISTAKE> {
         &mut self,
         life: &Life,
         budget: Option<Budget>,
-        note: &mut impl FnMut(Failure) -> Result<(), Failure>,
+        note: &mut impl FnMut(Failure, usize) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let bus = Bus::create()?;
         life.prepare::<MISTAKE>(&bus)?;
@@ -105,7 +107,7 @@ impl<const MISTAKE: u8> Campaign<MISTAKE> {
         let mut far = Far::new(life);
         for snapshot in &snapshots {
             let judged = self.judge(&bus, &snapshot.image, &mut far);
-            judged.or_else(|failure| note(failure.at(snapshot.point)))?;
+            judged.or_else(|failure| note(failure.at(snapshot.point), self.tally.trials))?;
         }
         let Some(budget) = budget else {
             return Ok(());
@@ -114,7 +116,8 @@ impl<const MISTAKE: u8> Campaign<MISTAKE> {
         for (index, killed) in snapshots.iter().enumerate() {
             if is_due(index, budget.second_life_stride) {
                 let judged = self.second_life(&bus, life, &killed.image);
-                judged.or_else(|failure| note(failure.at(format!("{}, again", killed.point))))?;
+                let place = format!("{}, again", killed.point);
+                judged.or_else(|failure| note(failure.at(place), self.tally.trials))?;
             }
             if is_due(index, budget.kill_stride) {
                 bus.restore(&start)?;
@@ -122,7 +125,8 @@ impl<const MISTAKE: u8> Campaign<MISTAKE> {
                 self.tally.kills += 1;
                 let image = bus.image()?;
                 let judged = self.judge(&bus, &image, &mut Far::new(life));
-                judged.or_else(|failure| note(failure.at(format!("{}, really", killed.point))))?;
+                let place = format!("{}, really", killed.point);
+                judged.or_else(|failure| note(failure.at(place), self.tally.trials))?;
             }
         }
         Ok(())
@@ -271,14 +275,41 @@ fn kill_at(body: impl Fn() -> i32, point: Point) -> Result<(), Failure> {
 /// [`Failure::Broken`] alone.
 pub(crate) fn catch(number: u8) -> Result<(Tally, Vec<String>), Failure> {
     let mut violations = Vec::new();
-    let note = |failure: Failure| match failure {
+    let tally = planted(number, |failure, _| match failure {
         Failure::Violated(what) => {
             violations.push(what);
             Ok(())
         }
         Failure::Broken(_) => Err(failure),
-    };
-    let tally = match number {
+    });
+    Ok((tally?, violations))
+}
+
+/// A planted mistake, up to the judgement that catches it.
+///
+/// # Errors
+///
+/// [`Failure::Broken`] alone.
+pub(crate) fn catch_first(number: u8) -> Result<Option<Caught>, Failure> {
+    let mut caught = None;
+    let led = planted(number, |failure, trials| {
+        if let Failure::Violated(how) = &failure {
+            let how = how.clone();
+            caught.get_or_insert(Caught { trials, how });
+        }
+        Err(failure)
+    });
+    match led {
+        Err(failure @ Failure::Broken(_)) => Err(failure),
+        _ => Ok(caught),
+    }
+}
+
+fn planted(
+    number: u8,
+    note: impl FnMut(Failure, usize) -> Result<(), Failure>,
+) -> Result<Tally, Failure> {
+    match number {
         mistake::CHANGED_BEFORE_LOGGED => {
             every_instruction::<{ mistake::CHANGED_BEFORE_LOGGED }>(None, note)
         }
@@ -288,6 +319,9 @@ pub(crate) fn catch(number: u8) -> Result<(Tally, Vec<String>), Failure> {
         mistake::UNDO_UNTAGGED => every_instruction::<{ mistake::UNDO_UNTAGGED }>(None, note),
         mistake::UNDO_KEPT => every_instruction::<{ mistake::UNDO_KEPT }>(None, note),
         mistake::UNDO_FORWARD => every_instruction::<{ mistake::UNDO_FORWARD }>(None, note),
+        mistake::UNDO_EMPTIED_EARLY => {
+            every_instruction::<{ mistake::UNDO_EMPTIED_EARLY }>(None, note)
+        }
         mistake::RESET_BEFORE_COMMIT => {
             every_instruction::<{ mistake::RESET_BEFORE_COMMIT }>(None, note)
         }
@@ -296,6 +330,5 @@ pub(crate) fn catch(number: u8) -> Result<(Tally, Vec<String>), Failure> {
         }
         mistake::RESET_KEPT => every_instruction::<{ mistake::RESET_KEPT }>(None, note),
         _ => every_instruction::<{ mistake::NONE }>(None, note),
-    };
-    Ok((tally?, violations))
+    }
 }

@@ -361,13 +361,18 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         if !self.trusts {
             inlet = inlet.untrusting(cut);
         }
+        let mark = if MISTAKE == mistake::MARKED_LATE {
+            self.core.in_flight.no_mark()
+        } else {
+            self.core.in_flight.mark(index)
+        };
         let port = Rc::new(InPort::new(
             link.to_owned(),
             peer.to_owned(),
             inlet,
             latencies,
             (Rc::clone(&self.core.gate), index),
-            self.core.in_flight.mark(index),
+            mark,
         ));
         self.core.inputs.push(Rc::clone(&port));
         Ok(port)
@@ -461,7 +466,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             "outputs attached"
         );
         core.in_flight
-            .begin(&core.records, core.control.active, self.incarnation);
+            .begin::<MISTAKE>(&core.records, core.control.active, self.incarnation);
         let looked_at = |port: &&Rc<InPort>| !port.hinted.get();
         core.watched = core.inputs.iter().filter(looked_at).cloned().collect();
         core.recover();

@@ -311,9 +311,9 @@ mod tests {
         fn receives(&mut self) -> Vec<u64> {
             self.core.begin(u64::MAX);
             let received = std::iter::from_fn(|| self.input.try_recv()).collect();
-            self.core.finish(Verdict::Keep).unwrap();
+            let _ = self.core.finish(Verdict::Keep).unwrap();
             self.core.begin(u64::MAX);
-            self.core.finish(Verdict::Keep).unwrap(); // gives back
+            let _ = self.core.finish(Verdict::Keep).unwrap(); // gives back
             received
         }
     }

@@ -223,6 +223,11 @@ impl<const MISTAKE: u8> UndoLog<MISTAKE> {
         }
     }
 
+    /// The mistake of that name.
+    pub(crate) fn empty(&self) {
+        self.words.at(undo_word::COUNT).store(0, Ordering::Release);
+    }
+
     /// Undoes all that the running step has changed.
     pub(crate) fn undo(&self) {
         if self.count.get() > 0 {
