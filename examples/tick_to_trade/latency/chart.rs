@@ -21,7 +21,7 @@ pub(crate) struct Labels<'a> {
     pub(crate) y: &'a str,
     pub(crate) x_label: &'a dyn Fn(&f64) -> String,
     /// How many there are to be of those, at most.
-    pub(crate) x_labels: usize,
+    pub(crate) x_most: usize,
 }
 
 /// The frame and the axes of a chart.
@@ -39,7 +39,7 @@ pub(crate) fn begin<'a, B: DrawingBackend>(
         .build_cartesian_2d(x, us.log_scale())?;
     chart
         .configure_mesh()
-        .x_labels(labels.x_labels)
+        .x_labels(labels.x_most)
         .x_label_formatter(labels.x_label)
         .x_desc(labels.x)
         .y_label_formatter(&|us| time_label(*us))
@@ -53,7 +53,7 @@ pub(crate) fn begin<'a, B: DrawingBackend>(
 }
 
 /// The legend, over everything that was drawn.
-pub(crate) fn end<B: DrawingBackend>(mut chart: Chart<'_, B>) -> Result<(), Failed<B>> {
+pub(crate) fn end<'a, B: DrawingBackend + 'a>(mut chart: Chart<'a, B>) -> Result<(), Failed<B>> {
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::LowerRight)

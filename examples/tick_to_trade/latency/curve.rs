@@ -65,7 +65,7 @@ pub(crate) fn draw<B: DrawingBackend>(
         x: "percentile",
         y: "latency",
         x_label: &|nines| percentile_label(*nines),
-        x_labels: whole(nines) + 1,
+        x_most: whole(nines) + 1,
     };
     let us = decades(all().map(|&(_, us)| us));
     let mut chart = chart::begin(area, &labels, (0.0..nines, us))?;

@@ -127,14 +127,13 @@ fn command() -> String {
 
 /// A part is no whole report, and a bus of another size is another question.
 fn report_name(part: Option<Which>, bus_mib: u64) -> String {
-    let mut name = "embedding".to_owned();
-    if let Some(part) = part {
-        name += &format!("-{}", part.kind().name);
-    }
-    if bus_mib != BUS_MIB {
-        name += &format!("-{bus_mib}-mib");
-    }
-    name
+    let part = part.map_or_else(String::new, |part| format!("-{}", part.kind().name));
+    let size = if bus_mib == BUS_MIB {
+        String::new()
+    } else {
+        format!("-{bus_mib}-mib")
+    };
+    format!("embedding{part}{size}")
 }
 
 /// The load averages that the run found: what else wants the cores is in every figure.

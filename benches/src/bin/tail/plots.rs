@@ -103,7 +103,7 @@ fn draw_over_time<'a>(
         x: "seconds",
         y: "longest response of 100 ms",
         x_label: &|at_s| format!("{at_s:.decimals$}"),
-        x_labels: 11,
+        x_most: 11,
     };
     let us = longest.start / 10.0..longest.end;
     let mut chart = chart::begin(area, &labels_of_axes, (0.0..last_s, us))?;
