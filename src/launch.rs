@@ -382,6 +382,6 @@ fn prepare(charge: Charge) -> Result<(tokio::runtime::Runtime, Supervisor), Stri
         .enable_time()
         .build()
         .map_err(|error| error.to_string())?;
-    let supervisor = Supervisor::new(charge).map_err(|error| error.to_string())?;
+    let supervisor = Supervisor::new(charge, &before).map_err(|error| error.to_string())?;
     Ok((runtime, supervisor))
 }

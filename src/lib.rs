@@ -76,9 +76,9 @@ pub use actor::{Actor, Refused, Step, TrySendError};
 pub use airssys_ringbuf::__private::message_rt as message;
 pub use airssys_ringbuf::clock::monotonic_ns;
 pub use airssys_ringbuf::step::{
-    Clock, CollectionError, Durable, DurableMap, DurableRing, DurableTable, DurableVec, Key,
-    LinkFault, ManualClock, ObserveError, Observer, Receiver, Receivers, Seen, SendError, Sender,
-    Slot, StepError,
+    Clock, CollectionError, CollectionView, Durable, DurableMap, DurableRing, DurableTable,
+    DurableVec, Key, LinkFault, ManualClock, ObserveError, Observer, Receiver, Receivers, Seen,
+    SendError, Sender, Slot, StepError,
 };
 pub use airssys_ringbuf::{Instance, Layout, Message, Schema};
 pub use bus::{BusError, Holder};
@@ -99,7 +99,7 @@ pub use partition::ports::{PortError, PortOpener};
 pub use replay::{ReplayError, Replayed, replay};
 pub use running::{Report, RunError, Running};
 pub use supervisor::cause::Cause;
-pub use supervisor::status::{PartitionStatus, Recovery};
+pub use supervisor::status::{CapsuleCounts, PartitionStatus, Recovery};
 pub use topology::{
     CellSpec, ClockSpec, Declaration, Ends, FanIn, HostBuilder, Leftover, LinkId, LinkIn,
     LinkOptions, LinkOut, LocalIn, LocalOut, PartitionBuilder, Restart, Topology, TopologyBuilder,

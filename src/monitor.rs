@@ -4,17 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 
 use airssys_ringbuf::region::Region;
-use airssys_ringbuf::step::{AttachError, LinkFault, ObserveError, Observer, latencies, read_cell};
+use airssys_ringbuf::step::{
+    AttachError, CollectionView, LinkFault, ObserveError, Observer, latencies, read_cell,
+};
 use airssys_ringbuf::{Instance, Message};
 use hdrhistogram::Histogram;
 
 use crate::dead_letters::{DeadLetters, LetterCounts};
 use crate::machine::{self, MemoryReport};
-use crate::partition::progress::{counts_of, fault_of};
+use crate::partition::progress::{counts_of, fault_of, view_of};
 use crate::partition::view::BusView;
 use crate::supervisor::Command;
 use crate::supervisor::control::Control;
-use crate::supervisor::status::{PartitionStatus, StatusBoard};
+use crate::supervisor::status::{CapsuleCounts, PartitionStatus, StatusBoard};
 use crate::topology::model::{ActorId, LinkPlan, Plan};
 
 /// Something of a running bus couldn't be read.
@@ -100,7 +102,8 @@ impl fmt::Debug for Monitor {
 }
 
 impl Monitor {
-    /// The committed value of a durable cell; `None` before its actor's first life has set it. Collections can't be read so.
+    /// The committed value of a durable cell; `None` before its actor's first life has set it. Collections: see
+    /// [`collection`](Self::collection).
     ///
     /// # Errors
     ///
@@ -120,6 +123,26 @@ impl Monitor {
         let ends = (found.inputs.len(), found.outputs.len());
         let region = self.view.partition(id.partition);
         Ok(read_cell(region, actor, ends, (cell, index))?)
+    }
+
+    /// A durable collection, to be looked at: each look shows what one commit of its actor left, never half a step, whether the actor
+    /// runs or has died amidst one. The actor knows nothing of it.
+    ///
+    /// A look copies what it shows, and has to begin again when the actor ends a step meanwhile. So of a large collection whose actor is
+    /// busy a look gives up in the end ([`ObserveError::Moving`]): [`CollectionView::rows`] and [`CollectionView::get`] copy less.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]: there is no such actor or collection.
+    pub fn collection(&self, actor: &str, collection: &str) -> Result<CollectionView, ReadError> {
+        let id = self.find_actor(actor)?;
+        let all = &self.plan.actor(id).collections;
+        let found = all.iter().find(|plan| plan.name == collection);
+        let found = found.ok_or_else(|| {
+            let known = all.iter().map(|plan| plan.name.as_str());
+            self.unknown("collection", collection, known)
+        })?;
+        Ok(view_of(&self.plan, &self.view, id, found)?)
     }
 
     fn find_actor(&self, name: &str) -> Result<ActorId, ReadError> {
@@ -227,6 +250,13 @@ impl Monitor {
     #[must_use]
     pub fn partitions(&self) -> Vec<PartitionStatus> {
         self.status.all()
+    }
+
+    /// What has become of the capsules of this run's crashes ([`capsules`](crate::TopologyBuilder::capsules)). Lives are
+    /// restarted without them: one that is `waiting` is written in its time, by the end of the bus at the latest.
+    #[must_use]
+    pub fn capsules(&self) -> CapsuleCounts {
+        self.status.capsules()
     }
 
     /// What the bus has of this machine's memory: every region, as its present owner found it, or as the last one did.

@@ -5,8 +5,11 @@
 //! that was killed afterwards finds it done.
 //!
 //! What is held against a message changes only while no life of the partition exists; the rest at any time.
+//!
+//! The supervisor's own account, by which it counts, has two records and a word that says which one counts: so it outlives
+//! the supervisor, killed wherever it may be. It is written last of all that a death leads to: a death is judged as a whole, or again.
 
-use crate::layout::blame_word;
+use crate::layout::{account_at, account_word, blame_word, blame_words, tally_word, tally_words};
 use crate::memory::{PeerWords, RangeError, Words};
 use crate::region::{Region, SectionEntry};
 use crate::word::Ordering;
@@ -20,38 +23,72 @@ pub struct Aside {
     pub attempts: u64,
     /// What the last one was, as the supervisor codes it.
     pub cause: u64,
-    /// Whether the actor's durable state starts anew in the same step.
-    pub resets: bool,
+}
+
+/// What a supervisor counts of an actor's deaths.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The last life of the partition whose end was judged.
+    pub judged: u64,
+    /// Deaths that count as attempts, with the same first messages in work.
+    pub attempts: u64,
+    /// Times in a row that messages were set aside.
+    pub row: u64,
+    /// The actor's steps once the last of them is set aside.
+    pub steps: u64,
+    /// The first messages in work at the last death that was blamed on any, by input.
+    pub starts: Vec<(usize, u64)>,
 }
 
 /// The supervisor's hold on what it holds against one actor's messages.
 #[derive(Clone, Debug)]
-pub struct Charges(Words);
+pub struct Charges {
+    words: Words,
+    inputs: usize,
+}
 
 /// A partition's view of it.
 #[derive(Clone, Debug)]
-pub struct ChargesView(PeerWords);
+pub struct ChargesView {
+    words: PeerWords,
+    inputs: usize,
+}
 
-fn words_of(section: &SectionEntry) -> usize {
-    section.len / 8
+/// The words of a section about so many inputs, if it has them.
+fn words_of(section: &SectionEntry, inputs: usize) -> Result<usize, RangeError> {
+    let words = section.len / 8;
+    // No more inputs than words: the sum can't overflow.
+    let needed = blame_words(inputs.min(words));
+    if inputs > words || needed > words {
+        let needed = (section.offset, needed.saturating_mul(8));
+        return Err(RangeError::short(needed, section.len));
+    }
+    Ok(needed)
 }
 
 fn place(input: usize, word: usize) -> usize {
     input * blame_word::COUNT + word
 }
 
+/// The record that counts once the account was written so often.
+fn record_at(inputs: usize, written: u64) -> usize {
+    let records = account_at(inputs) + account_word::RECORDS;
+    records + (written & 1) as usize * tally_words(inputs)
+}
+
 impl Charges {
-    /// A blame section of the supervisor's own region.
+    /// A blame section of the supervisor's own region, for an actor with so many inputs.
     ///
     /// # Errors
     ///
-    /// [`RangeError`] if it doesn't lie in the region.
-    pub fn new(own: &Region, section: &SectionEntry) -> Result<Self, RangeError> {
-        Words::new(own.memory(), section.offset, words_of(section)).map(Self)
+    /// [`RangeError`] if it doesn't lie in the region, or has no room for them.
+    pub fn new(own: &Region, section: &SectionEntry, inputs: usize) -> Result<Self, RangeError> {
+        let words = Words::new(own.memory(), section.offset, words_of(section, inputs)?)?;
+        Ok(Self { words, inputs })
     }
 
     fn set(&self, input: usize, word: usize, value: u64, order: Ordering) {
-        self.0.at(place(input, word)).store(value, order);
+        self.words.at(place(input, word)).store(value, order);
     }
 
     /// Has messages of `input` below `to` received one at a time.
@@ -64,7 +101,6 @@ impl Charges {
         let set = |word, value| self.set(input, word, value, Ordering::Relaxed);
         set(blame_word::ATTEMPTS, aside.attempts);
         set(blame_word::CAUSE, aside.cause);
-        set(blame_word::RESETS, u64::from(aside.resets));
         // Release: what belongs to it shows with it (pairs with `ChargesView::aside`).
         self.set(
             input,
@@ -72,6 +108,54 @@ impl Charges {
             aside.position + 1,
             Ordering::Release,
         );
+    }
+
+    /// Has the actor's state start anew, if so many steps are committed when its next life begins.
+    pub fn reset_after(&self, steps: u64) {
+        let word = account_at(self.inputs) + account_word::RESET;
+        self.words.at(word).store(steps + 1, Ordering::Relaxed);
+    }
+
+    /// Writes the account, whole or not at all.
+    pub fn write(&self, account: &Account) {
+        let first = account_at(self.inputs);
+        let written = self.words.at(first + account_word::WRITTEN);
+        let next = written.load(Ordering::Relaxed).wrapping_add(1);
+        let record = record_at(self.inputs, next);
+        let store = |word, value| self.words.at(record + word).store(value, Ordering::Relaxed);
+        store(tally_word::JUDGED, account.judged);
+        store(tally_word::ATTEMPTS, account.attempts);
+        store(tally_word::ROW, account.row);
+        store(tally_word::STEPS, account.steps);
+        for input in 0..self.inputs {
+            let mut starts = account.starts.iter();
+            let start = starts.find(|(of, _)| *of == input);
+            store(
+                tally_word::STARTS + input,
+                start.map_or(0, |(_, at)| at + 1),
+            );
+        }
+        // Release: the record is whole before it counts.
+        written.store(next, Ordering::Release);
+    }
+
+    /// The account as it was last written.
+    #[must_use]
+    pub fn read(&self) -> Account {
+        let written = account_at(self.inputs) + account_word::WRITTEN;
+        let record = record_at(self.inputs, self.words.at(written).load(Ordering::Acquire));
+        let load = |word| self.words.at(record + word).load(Ordering::Relaxed);
+        let starts = (0..self.inputs).filter_map(|input| {
+            let start = load(tally_word::STARTS + input).checked_sub(1)?;
+            Some((input, start))
+        });
+        Account {
+            judged: load(tally_word::JUDGED),
+            attempts: load(tally_word::ATTEMPTS),
+            row: load(tally_word::ROW),
+            steps: load(tally_word::STEPS),
+            starts: starts.collect(),
+        }
     }
 
     /// Has messages set aside from `input` handled again, below position `to` of their ring.
@@ -87,23 +171,32 @@ impl Charges {
     /// The same words, to be read.
     #[must_use]
     pub fn view(&self) -> ChargesView {
-        ChargesView(PeerWords::of(&self.0))
+        ChargesView {
+            words: PeerWords::of(&self.words),
+            inputs: self.inputs,
+        }
     }
 }
 
 impl ChargesView {
-    /// A blame section of the supervisor's region.
+    /// A blame section of the supervisor's region, for an actor with so many inputs.
     ///
     /// # Errors
     ///
-    /// [`RangeError`] if it doesn't lie in the region.
-    pub fn new(supervisor: &Region, section: &SectionEntry) -> Result<Self, RangeError> {
-        PeerWords::new(supervisor.memory(), section.offset, words_of(section)).map(Self)
+    /// [`RangeError`] if it doesn't lie in the region, or has no room for them.
+    pub fn new(
+        supervisor: &Region,
+        section: &SectionEntry,
+        inputs: usize,
+    ) -> Result<Self, RangeError> {
+        let words = words_of(section, inputs)?;
+        let words = PeerWords::new(supervisor.memory(), section.offset, words)?;
+        Ok(Self { words, inputs })
     }
 
     #[inline]
     fn get(&self, input: usize, word: usize, order: Ordering) -> u64 {
-        self.0.load(place(input, word), order)
+        self.words.load(place(input, word), order)
     }
 
     /// Below which position messages of `input` are received one at a time.
@@ -123,8 +216,14 @@ impl ChargesView {
             position,
             attempts: get(blame_word::ATTEMPTS),
             cause: get(blame_word::CAUSE),
-            resets: get(blame_word::RESETS) != 0,
         })
+    }
+
+    /// The number of committed steps at which the actor's state starts anew when a life begins.
+    #[must_use]
+    pub fn reset_after(&self) -> Option<u64> {
+        let word = account_at(self.inputs) + account_word::RESET;
+        self.words.load(word, Ordering::Relaxed).checked_sub(1)
     }
 
     /// Below which position of their ring messages set aside from `input` are to be handled again.
@@ -139,5 +238,68 @@ impl ChargesView {
     #[must_use]
     pub fn drop_to(&self, input: usize) -> u64 {
         self.get(input, blame_word::DROP_TO, Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
+
+    use super::*;
+    use crate::layout::blame_section;
+    use crate::region::{RegionPlan, SectionKind};
+
+    #[test]
+    fn an_account_is_the_last_one_that_was_written_whole() {
+        let mut plan = RegionPlan::new("blame", "supervisor", 1);
+        plan.add(blame_section("book", 13));
+        let region = Region::heap(&plan).unwrap();
+        let section = region.section(SectionKind::Blame, "book").unwrap();
+        let charges = Charges::new(&region, section, 13).unwrap();
+        assert_eq!(charges.read(), Account::default());
+        let account = |judged: u64| Account {
+            judged,
+            attempts: judged + 1,
+            row: judged + 2,
+            steps: judged + 3,
+            starts: vec![(0, 0), (12, judged)],
+        };
+        for judged in 1..4 {
+            charges.write(&account(judged));
+            // What comes with it is another's.
+            charges.set_aside(
+                12,
+                Aside {
+                    position: judged,
+                    attempts: 1,
+                    cause: 4,
+                },
+            );
+            charges.reset_after(judged);
+            let again = Charges::new(&region, section, 13).unwrap();
+            assert_eq!(again.read(), account(judged));
+            // Killed while it wrote the next: all of the record but the word that selects it.
+            let next = record_at(13, judged + 1);
+            for word in next..next + tally_words(13) {
+                charges.words.at(word).store(99, Ordering::Relaxed);
+            }
+            assert_eq!(again.read(), account(judged));
+            let view = ChargesView::new(&region, section, 13).unwrap();
+            assert_eq!(view.reset_after(), Some(judged));
+            assert_eq!(view.aside(12).unwrap().position, judged);
+        }
+    }
+
+    #[test]
+    fn charges_against_more_inputs_than_the_section_holds_are_refused() {
+        let mut plan = RegionPlan::new("charges", "supervisor", 1);
+        plan.add(blame_section("book", 2));
+        let region = Region::heap(&plan).unwrap();
+        let section = region.section(SectionKind::Blame, "book");
+        let section = section.unwrap();
+        for (inputs, fits) in [(0, true), (2, true), (3, false), (usize::MAX, false)] {
+            assert_eq!(Charges::new(&region, section, inputs).is_ok(), fits);
+            assert_eq!(ChargesView::new(&region, section, inputs).is_ok(), fits);
+        }
     }
 }

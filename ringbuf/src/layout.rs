@@ -17,9 +17,11 @@
 //! | command | order | the supervisor |
 //! | latency | buckets | the owner, which receives from it |
 //! | hints | count; numbers | the owner, which sends on the links that they name |
-//! | undo | step, count; entries | the owner |
+//! | undo | step, count, undone, reset; entries | the owner |
 //! | vector, last, map, table | length; entries | the owner |
-//! | blame | for each input: suspect to, aside, attempts, cause, resets, requeue to, drop to | the supervisor |
+//! | blame | for each input: suspect to, aside, attempts, cause, requeue to, drop to | the supervisor |
+//! | | written, reset | the supervisor |
+//! | | two records: judged, attempts, row, steps; for each input: start | the supervisor |
 //! | clock | step, monotonic; step, realtime | the owner |
 //! | instance | high, low | the supervisor, in its own region |
 //! | panic | incarnation, length; text | the owner |
@@ -129,13 +131,45 @@ pub(crate) mod blame_word {
     pub(crate) const ATTEMPTS: usize = 2;
     /// What the last of them was.
     pub(crate) const CAUSE: usize = 3;
-    /// Whether the actor's state starts anew with it.
-    pub(crate) const RESETS: usize = 4;
     /// Messages set aside below this position of their ring are to be handled again.
-    pub(crate) const REQUEUE_TO: usize = 5;
+    pub(crate) const REQUEUE_TO: usize = 4;
     /// Those below this one are to be dropped.
-    pub(crate) const DROP_TO: usize = 6;
+    pub(crate) const DROP_TO: usize = 5;
     pub(crate) const COUNT: usize = 8;
+}
+
+/// Words of a blame section behind those of the inputs: what is held against the actor as a whole.
+pub(crate) mod account_word {
+    use super::WORDS_A_PAIR;
+    /// How often the account was written; its lowest bit says in which of the two records.
+    pub(crate) const WRITTEN: usize = 0;
+    /// One more than the number of the step after which the actor's state starts anew.
+    pub(crate) const RESET: usize = 1;
+    pub(crate) const RECORDS: usize = WORDS_A_PAIR;
+}
+
+/// Words of a record of the account.
+pub(crate) mod tally_word {
+    /// The last life whose end was judged.
+    pub(crate) const JUDGED: usize = 0;
+    /// Deaths with the same messages in work.
+    pub(crate) const ATTEMPTS: usize = 1;
+    /// Times in a row that messages were set aside.
+    pub(crate) const ROW: usize = 2;
+    /// The actor's steps once the last of them is set aside.
+    pub(crate) const STEPS: usize = 3;
+    /// One word an input: one more than the position of the first message in work at the last death that was blamed on any.
+    pub(crate) const STARTS: usize = 4;
+}
+
+/// Words of the inputs of a blame section, padded.
+pub(crate) fn account_at(inputs: usize) -> usize {
+    (inputs.max(1) * blame_word::COUNT).next_multiple_of(WORDS_A_PAIR)
+}
+
+/// Words of a record of the account, padded.
+pub(crate) fn tally_words(inputs: usize) -> usize {
+    (tally_word::STARTS + inputs).next_multiple_of(WORDS_A_PAIR)
 }
 
 /// Words of a ring section. The sender's close is looked at in every step of the receiver, `reserved` by observers, and the
@@ -326,14 +360,18 @@ pub fn command_section(partition: &str) -> Section {
     section(SectionKind::Command, partition, command_word::COUNT * 8)
 }
 
+/// Words of a blame section about so many inputs.
+pub(crate) fn blame_words(inputs: usize) -> usize {
+    account_at(inputs) + account_word::RECORDS + 2 * tally_words(inputs)
+}
+
 /// What the supervisor holds against the messages of each input of an actor.
 #[must_use]
 pub fn blame_section(actor: &str, inputs: usize) -> Section {
-    let words = (inputs.max(1) * blame_word::COUNT).next_multiple_of(WORDS_A_PAIR);
     Section {
         count: inputs as u64,
         stride: blame_word::COUNT as u64 * 8,
-        ..section(SectionKind::Blame, actor, words * 8)
+        ..section(SectionKind::Blame, actor, blame_words(inputs) * 8)
     }
 }
 

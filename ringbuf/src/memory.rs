@@ -178,6 +178,18 @@ pub struct RangeError {
     span: usize,
 }
 
+impl RangeError {
+    /// So many bytes at `offset` are more than the `span` that is there for them.
+    pub(crate) fn short((offset, len): (usize, usize), span: usize) -> Self {
+        Self {
+            offset,
+            len,
+            align: 8,
+            span,
+        }
+    }
+}
+
 /// A checked run of 64-bit words that this partition writes.
 #[derive(Clone, Debug)]
 pub struct Words {

@@ -185,6 +185,41 @@ impl MappedRing {
         unsafe { first.copy_from_nonoverlapping(values.as_ptr(), values.len()) };
     }
 
+    /// Writes what `values` yields into the slots from `position` on, `most` at most, and returns how many that were.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Storage::write`], for each of `most` positions; dense for `T`, they end where the ring's memory does at the latest.
+    pub(crate) unsafe fn write_from<T: Pod>(
+        &self,
+        position: u64,
+        most: usize,
+        values: &mut impl Iterator<Item = T>,
+    ) -> usize {
+        if !self.shape.is_dense::<T>() {
+            for (written, position) in (position..).take(most).enumerate() {
+                let Some(value) = values.next() else {
+                    return written;
+                };
+                // SAFETY: as for this function.
+                unsafe { self.write(position, &value) };
+            }
+            return most;
+        }
+        debug_assert!(most as u64 <= self.until_wrap(position));
+        let first = self.payload(position).cast::<T>();
+        for written in 0..most {
+            let Some(value) = values.next() else {
+                return written;
+            };
+            // SAFETY: a dense run that doesn't wrap is `most` values from `first` on, inside the section.
+            let slot = unsafe { first.add(written) };
+            // SAFETY: claimed by this producer: nobody reads it before it is published.
+            unsafe { slot.write(value) };
+        }
+        most
+    }
+
     /// Copies a payload over from a ring of messages of the same size, word by word.
     ///
     /// The caller has claimed `to` and doesn't give `position` back meanwhile. Whoever else writes or reads there makes the

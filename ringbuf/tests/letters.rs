@@ -103,15 +103,14 @@ impl Sink {
         got
     }
 
-    fn set_aside(&mut self, position: u64, resets: bool, drops: bool) -> SetAside {
+    fn set_aside(&mut self, position: u64, drops: bool) -> SetAside {
         let aside = Aside {
             position,
             attempts: 3,
             cause: 0,
-            resets,
         };
         self.core
-            .set_aside(&mut self.letters, &aside, (drops, 1))
+            .set_aside(&mut self.letters, &aside, drops)
             .unwrap()
     }
 
@@ -157,10 +156,10 @@ fn through_all_messages(region: &Region, dies: bool) {
     let mut sink = Sink::begin(region);
     // Far more letters than there is room for at a time.
     for nth in (0..MESSAGES).step_by(2) {
-        let kept = sink.set_aside(nth, false, false);
+        let kept = sink.set_aside(nth, false);
         assert!(matches!(kept, SetAside::Kept(_)), "{kept:?}");
         sink = next(sink, region, dies);
-        assert_eq!(sink.set_aside(nth, false, false), SetAside::Behind);
+        assert_eq!(sink.set_aside(nth, false), SetAside::Behind);
         assert_eq!(sink.step(), Some(item(nth + 1)));
         sink = next(sink, region, dies);
         let left = sink.requeue(Verdict::Abort);
@@ -182,51 +181,17 @@ fn without_room_nothing_is_done_or_the_message_is_dropped() {
     let region = bus(Layout::Sequenced);
     let mut sink = Sink::begin(&region);
     for position in 0..ROOM {
-        let kept = sink.set_aside(position, false, false);
+        let kept = sink.set_aside(position, false);
         assert!(matches!(kept, SetAside::Kept(_)), "{kept:?}");
     }
-    let full = sink.set_aside(ROOM, true, false);
+    let full = sink.set_aside(ROOM, false);
     assert!(matches!(full, SetAside::Full(_)), "{full:?}");
     assert_eq!((sink.letters.received(), sum(&region)), (ROOM, INITIAL));
-    let dropped = sink.set_aside(ROOM, false, true);
+    let dropped = sink.set_aside(ROOM, true);
     assert!(matches!(dropped, SetAside::Dropped(_)), "{dropped:?}");
     assert!(sink.core.drop_letter(&mut sink.letters).unwrap().committed);
-    let kept = sink.set_aside(ROOM + 1, false, false);
+    let kept = sink.set_aside(ROOM + 1, false);
     assert!(matches!(kept, SetAside::Kept(_)), "{kept:?}");
     assert_eq!((sink.letters.oldest(), sink.letters.end()), (1, 3));
     assert_eq!(tally(&region), [3, 1, 0, 1]);
-}
-
-/// The state is what it was at first from the commit on that sets the message aside, for whoever comes next.
-#[test]
-fn the_state_starts_anew_with_the_step_that_sets_aside() {
-    let region = bus(Layout::Sequenced);
-    let mut sink = Sink::begin(&region);
-    for nth in 0..5 {
-        assert_eq!(sink.step(), Some(item(nth)));
-    }
-    assert_eq!(sum(&region), INITIAL + 10);
-    let kept = sink.set_aside(5, true, false);
-    assert!(matches!(kept, SetAside::Kept(_)), "{kept:?}");
-    assert_eq!((sum(&region), tally(&region)), (INITIAL, [1, 0, 0, 0]));
-    drop(sink);
-    let mut sink = Sink::begin(&region);
-    assert_eq!(sink.sum.get(), INITIAL);
-    assert_eq!(sink.step(), Some(item(6)));
-    assert_eq!(sum(&region), INITIAL + 6);
-}
-
-/// A life that is to start anew shows its factory the initial values before that step.
-#[test]
-fn a_life_that_starts_anew_begins_with_the_initial_values() {
-    let region = bus(Layout::Sequenced);
-    assert_eq!(
-        (Sink::begin(&region).step(), sum(&region)),
-        (Some(item(0)), INITIAL)
-    );
-    assert_eq!(Sink::begin(&region).step(), Some(item(1)));
-    let mut attach = Attach::<0>::new(&region, "sink", ENDS.0, ENDS.1).unwrap();
-    attach.resetting(true);
-    let seen = attach.durable::<u64>("sum", INITIAL).unwrap();
-    assert_eq!((seen.get(), sum(&region)), (INITIAL, INITIAL + 1));
 }

@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use airssys_ringbuf::{Consumer, Message, Producer, Ring, ShapeError, TrySendError};
+use airssys_ringbuf::{Consumer, Layout, Message, Producer, Ring, ShapeError, TrySendError};
 
 const CAPACITIES: [usize; 4] = [1, 2, 4, 64];
 
@@ -217,6 +217,93 @@ fn slices_move_what_there_is_room_for() {
     assert_eq!(rx.recv_slice(&mut values), 1);
     assert_eq!(values, [3, 1, 2], "the rest is untouched");
     assert_eq!(rx.recv_slice(&mut values), 0);
+}
+
+/// Yields the numbers from 0 on and counts what was taken; panics at one.
+struct Counted {
+    next: u64,
+    end: u64,
+    panics_at: u64,
+    knows_length: bool,
+}
+
+impl Iterator for Counted {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        assert_ne!(self.next, self.panics_at, "planted");
+        (self.next < self.end).then(|| {
+            self.next += 1;
+            self.next - 1
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        if self.knows_length {
+            let left = (self.end - self.next) as usize;
+            (left, Some(left))
+        } else {
+            (0, None)
+        }
+    }
+}
+
+#[test]
+fn an_iterator_is_used_up_as_far_as_there_is_room() {
+    for (layout, knows_length) in [
+        (Layout::Sequenced, true),
+        (Layout::Sequenced, false),
+        (Layout::Contiguous, true),
+        (Layout::Contiguous, false),
+    ] {
+        let (mut tx, mut rx) = Ring::<u64>::heap_in(8, layout).unwrap();
+        let mut values = Counted {
+            next: 0,
+            end: 21,
+            panics_at: u64::MAX,
+            knows_length,
+        };
+        let mut received = 0;
+        for (sent, takes) in [(8, 3), (3, 8), (8, 8), (2, 2), (0, 0)] {
+            assert_eq!(tx.send_iter(values.by_ref()), sent, "{layout:?}");
+            assert_eq!(values.next, tx.sent(), "none is taken and not sent");
+            assert_eq!(tx.send_iter(Vec::new()), 0);
+            for _ in 0..takes {
+                assert_eq!(rx.try_recv(), Some(received));
+                received += 1;
+            }
+            if tx.sent() == 11 {
+                assert_eq!(rx.try_recv(), None, "and gives back");
+            }
+        }
+        assert_eq!(received, 21);
+    }
+}
+
+#[test]
+fn an_iterator_that_panics_sends_nothing() {
+    for layout in [Layout::Sequenced, Layout::Contiguous] {
+        let (mut tx, mut rx) = Ring::<u64>::heap_in(8, layout).unwrap();
+        // The panic comes after the ring's end, with a part of the run staged already.
+        assert_eq!(tx.send_iter(0..6), 6);
+        assert_eq!(rx.drain(6, |_| ()), 6);
+        assert_eq!(rx.try_recv(), None);
+        let values = Counted {
+            next: 0,
+            end: 8,
+            panics_at: 5,
+            knows_length: true,
+        };
+        let sent = catch_unwind(AssertUnwindSafe(|| tx.send_iter(values)));
+        assert!(sent.is_err());
+        assert_eq!((tx.sent(), rx.try_recv()), (6, None), "{layout:?}");
+        tx.try_send(7).unwrap();
+        assert_eq!(
+            (rx.try_recv(), rx.try_recv()),
+            (Some(7), None),
+            "{layout:?}"
+        );
+    }
 }
 
 #[test]

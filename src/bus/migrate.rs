@@ -17,15 +17,17 @@ use std::path::Path;
 use airssys_ringbuf::region::{
     Access, Expected, Inspection, OpenError, Region, SectionEntry, SectionKind, inspect,
 };
-use airssys_ringbuf::step::{Attach, Conversion, convert_section, copy_section};
+use airssys_ringbuf::step::{
+    Attach, Conversion, TakeoverError, convert_cell, convert_collection, copy_section,
+};
 
-use super::described::TOPOLOGY_FILE;
+use super::described::{self, TOPOLOGY_FILE};
 use super::directory::BusDirectory;
 use super::error::{BusError, io_error};
-use crate::topology::describe::{describe, digest};
+use crate::topology::describe::{attribute, describe, digest};
 use crate::topology::layout::{cell_section_name, regions};
 use crate::topology::migration::Migration;
-use crate::topology::model::{ActorPlan, Plan};
+use crate::topology::model::{ActorPlan, CollectionPlan, Plan};
 
 /// What the name of a file ends in that takes the place of the one without it.
 pub(super) const SUFFIX: &str = ".migrated";
@@ -42,8 +44,12 @@ pub(super) fn old_plan(dir: &Path, plan: &Plan) -> Option<Plan> {
         let Ok(found) = inspect(&dir.join(file)) else {
             continue;
         };
+        let text = described::read(dir, found.digest);
         for actor in &mut partition.actors {
             differs |= make_old(actor, &plan.migrations, &found);
+            if let Some(text) = &text {
+                differs |= resize(actor, &plan.resized, text);
+            }
         }
     }
     old.digest = digest(&old);
@@ -69,8 +75,35 @@ fn make_old(actor: &mut ActorPlan, migrations: &[Migration], found: &Inspection)
     for collection in &mut actor.collections {
         if let Some(migration) = migration(collection.kind.section_kind(), &collection.name) {
             collection.schema_text.clone_from(&migration.old_schema);
-            collection.sizes.1 = migration.old_size;
+            collection.sizes = migration.old_sizes;
             differs = true;
+        }
+    }
+    differs
+}
+
+/// Gives the collections whose capacities may differ those that the described topology has, and their actor its bound on changes;
+/// whether any does.
+fn resize(actor: &mut ActorPlan, resized: &[(String, String)], text: &str) -> bool {
+    let number = |head: &str, key| attribute(text, head, key)?.parse::<u64>().ok();
+    let mut differs = false;
+    for (_, state) in resized.iter().filter(|(of, _)| *of == actor.name) {
+        let mut collections = actor.collections.iter_mut();
+        let Some(collection) = collections.find(|one| one.name == *state) else {
+            continue;
+        };
+        let head = format!("{} {}/{state}", collection.kind, actor.name);
+        let wanted = [
+            (number(&head, "capacity"), &mut collection.capacity),
+            (
+                number(&format!("actor {}", actor.name), "changes"),
+                &mut actor.changes,
+            ),
+        ];
+        for (found, ours) in wanted {
+            let found = found.filter(|found| found != ours);
+            differs |= found.is_some();
+            *ours = found.unwrap_or(*ours);
         }
     }
     differs
@@ -100,8 +133,12 @@ pub(super) fn migrate(
         let left = dir.join(BusDirectory::region_file_name(owner));
         let left = open(&left, old, owner, boot_id);
         let left = left.map_err(|error| failed(plan, dir, error.to_string()))?;
-        let actors = plan.partitions.get(party).map(|one| &one.actors[..]);
-        fill(&left, &made, actors.unwrap_or_default(), plan)
+        let actors = |of: &'_ Plan| of.partitions.get(party).map(|one| one.actors.clone());
+        let (before, actors) = (
+            actors(old).unwrap_or_default(),
+            actors(plan).unwrap_or_default(),
+        );
+        fill(&left, &made, (&before, &actors), plan)
             .map_err(|problem| failed(plan, dir, problem))?;
         passed();
     }
@@ -139,7 +176,12 @@ pub(super) fn finish(dir: &Path, bus: &str) -> Result<(), BusError> {
 }
 
 /// Everything that a region holds, into the one that takes its place.
-fn fill(left: &Region, made: &Region, actors: &[ActorPlan], plan: &Plan) -> Result<(), String> {
+fn fill(
+    left: &Region,
+    made: &Region,
+    (before, actors): (&[ActorPlan], &[ActorPlan]),
+    plan: &Plan,
+) -> Result<(), String> {
     for actor in actors.iter().filter(|actor| !actor.collections.is_empty()) {
         // What no commit followed is undone where it is: places in the log are places in that region.
         let (inputs, outputs) = (actor.inputs.len(), actor.outputs.len());
@@ -155,7 +197,7 @@ fn fill(left: &Region, made: &Region, actors: &[ActorPlan], plan: &Plan) -> Resu
         let new = made.section(section.kind, &section.name);
         let new = new.map_err(|error| error.to_string())?;
         let sides = ((left, section), (made, new));
-        match migrated(section, new, actors, plan) {
+        match migrated(section, new, (before, actors), plan) {
             None => copy_section(sides.0, sides.1).map_err(|error| error.to_string())?,
             Some(found) => convert(sides, &found)?,
         }
@@ -163,38 +205,53 @@ fn fill(left: &Region, made: &Region, actors: &[ActorPlan], plan: &Plan) -> Resu
     Ok(())
 }
 
-/// What is to be converted: whose it is, its place among the cells, and how.
+/// What is to be converted, and how.
 struct Migrated<'a> {
     actor: &'a ActorPlan,
-    index: usize,
-    migration: &'a Migration,
-    size: usize,
+    of: Of<'a>,
+    /// Of another type than there; `None` if only the capacity differs.
+    migration: Option<&'a Migration>,
+}
+
+/// What it is here.
+enum Of<'a> {
+    /// A cell by its place.
+    Cell(usize),
+    Collection(&'a CollectionPlan),
 }
 
 fn migrated<'a>(
     section: &SectionEntry,
     new: &SectionEntry,
-    actors: &'a [ActorPlan],
+    (before, actors): (&[ActorPlan], &'a [ActorPlan]),
     plan: &'a Plan,
 ) -> Option<Migrated<'a>> {
-    if section.schema == new.schema {
-        return None;
+    let (name, state) = section.name.split_once('/')?;
+    let actor = actors.iter().find(|one| one.name == name)?;
+    let migration = || {
+        let mut migrations = plan.migrations.iter();
+        migrations.find(|one| one.is_of(name, state) && one.old_schema == section.schema)
+    };
+    let migration = (section.schema != new.schema).then(migration).flatten();
+    if section.kind == SectionKind::Cell {
+        let place = actor.cells.iter().position(|cell| cell.name == state)?;
+        return migration.map(|migration| Migrated {
+            actor,
+            of: Of::Cell(place),
+            migration: Some(migration),
+        });
     }
-    let (actor, state) = section.name.split_once('/')?;
-    let actor = actors.iter().find(|one| one.name == actor)?;
-    let mut migrations = plan.migrations.iter();
-    let migration =
-        migrations.find(|one| one.is_of(&actor.name, state) && one.old_schema == section.schema)?;
-    let cell = actor.cells.iter().position(|cell| cell.name == state);
-    let collection = actor.collections.iter().find(|one| one.name == state);
-    Some(Migrated {
+    let of = |actor: &'_ ActorPlan| {
+        let mut all = actor.collections.iter();
+        all.position(|one| one.name == state && one.kind.section_kind() == section.kind)
+    };
+    let collection = &actor.collections[of(actor)?];
+    let old = before.iter().find(|one| one.name == name)?;
+    let capacity = old.collections[of(old)?].capacity;
+    (migration.is_some() || capacity != collection.capacity).then_some(Migrated {
         actor,
-        index: cell.unwrap_or(0),
+        of: Of::Collection(collection),
         migration,
-        size: match (cell, collection) {
-            (Some(cell), _) => actor.cells[cell].size,
-            (None, collection) => collection?.sizes.1,
-        },
     })
 }
 
@@ -203,24 +260,52 @@ fn convert(
     found: &Migrated<'_>,
 ) -> Result<(), String> {
     let actor = found.actor;
+    let marks = u64::from(left.1.kind == SectionKind::Map);
+    // All of an entry's words, if it stays as it is.
+    let entry = |entry: &SectionEntry| (entry.stride - 8 * marks) as usize;
+    let (from, to) = match (found.migration, &found.of) {
+        (None, _) => (entry(left.1), entry(made.1)),
+        (Some(migration), Of::Cell(place)) => (migration.old_size, actor.cells[*place].size),
+        (Some(migration), Of::Collection(_)) if marks > 0 => (migration.old_size, entry(made.1)),
+        (Some(migration), Of::Collection(one)) => (migration.old_size, one.sizes.1),
+    };
+    let (key, capacity) = match found.of {
+        Of::Cell(_) => (0, 0),
+        Of::Collection(one) => (one.sizes.0, one.capacity),
+    };
+    let mut convert = |old: &[u8], new: &mut [u8]| match found.migration {
+        Some(migration) => (migration.convert)(old, new),
+        None => new.copy_from_slice(old),
+    };
     let mut conversion = Conversion {
-        from: found.migration.old_size,
-        to: found.size,
-        convert: &mut |old, new| (found.migration.convert)(old, new),
+        from,
+        to,
+        convert: &mut convert,
+        key,
+        capacity,
     };
     let ends = (actor.inputs.len(), actor.outputs.len());
-    let whose = (actor.name.as_str(), ends, found.index);
     // The author's own code.
-    let converted = catch_unwind(AssertUnwindSafe(|| {
-        convert_section(left, made, whose, &mut conversion)
+    let converted = catch_unwind(AssertUnwindSafe(|| match found.of {
+        Of::Cell(place) => {
+            let whose = (actor.name.as_str(), ends, place);
+            convert_cell(left, made, whose, &mut conversion)
+        }
+        Of::Collection(_) => convert_collection(left, made, &mut conversion),
     }));
-    match converted {
-        Ok(done) => done.map_err(|error| error.to_string()),
-        Err(panic) => {
+    match (converted, found.migration) {
+        (Ok(done), _) => done.map_err(|error: TakeoverError| error.to_string()),
+        (Err(panic), migration) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
             let text = text.unwrap_or("it says nothing");
-            Err(format!("{:?} panicked: {text}", found.migration))
+            match migration {
+                Some(migration) => Err(format!("{migration:?} panicked: {text}")),
+                None => Err(format!(
+                    "the migration of `{}` panicked: {text}",
+                    left.1.name
+                )),
+            }
         }
     }
 }

@@ -1,17 +1,9 @@
 //! The directory of a topology's capsules: bounded in number and in bytes, the oldest removed.
-//!
-//! The files are written on a thread of their own, since the supervisor's blocks for no disk: a crash is read off the regions
-//! before the next life begins, and the file follows. What goes wrong here is a line, and nothing else.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{
-    Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel,
-};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use super::Capsule;
 use crate::files::write_whole;
@@ -21,132 +13,8 @@ use crate::topology::model::CapsulePlan;
 /// Ends the name of every capsule.
 const SUFFIX: &str = ".capsule.json";
 
-/// Capsules that wait to be written: as many as a topology's default intensity lets happen in a while.
-const QUEUE: usize = 16;
-
-/// How long the end of a bus waits for a disk.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The thread that writes capsules; none before the first.
-#[derive(Debug)]
-pub(crate) struct Store {
-    bus: String,
-    plan: CapsulePlan,
-    writer: Option<Writer>,
-}
-
-#[derive(Debug)]
-struct Writer {
-    capsules: SyncSender<Capsule>,
-    /// Its sender is dropped when the thread has written everything.
-    done: Receiver<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Store {
-    pub(crate) fn new(bus: &str, plan: &CapsulePlan) -> Self {
-        Self {
-            bus: bus.to_owned(),
-            plan: plan.clone(),
-            writer: None,
-        }
-    }
-
-    /// Has it written.
-    pub(crate) fn keep(&mut self, capsule: Capsule) {
-        if self.writer.is_none() {
-            self.writer = self.start();
-        }
-        let Some(writer) = &self.writer else { return };
-        match writer.capsules.try_send(capsule) {
-            Ok(()) => {}
-            Err(TrySendError::Full(lost) | TrySendError::Disconnected(lost)) => {
-                self.say_lost(&lost, "the disk doesn't keep up");
-            }
-        }
-    }
-
-    fn start(&self) -> Option<Writer> {
-        let (send, capsules) = sync_channel::<Capsule>(QUEUE);
-        let (is_done, done) = channel();
-        let (bus, plan) = (self.bus.clone(), self.plan.clone());
-        let thread = thread::Builder::new().name("airssys-capsule".to_owned());
-        let spawned = thread.spawn(move || {
-            let _is_done: Sender<()> = is_done;
-            for capsule in capsules {
-                report(&bus, &capsule, write(&plan, &capsule));
-            }
-        });
-        match spawned {
-            Ok(thread) => Some(Writer {
-                capsules: send,
-                done,
-                thread,
-            }),
-            Err(error) => {
-                let bus = &self.bus;
-                say(
-                    Level::Warn,
-                    format_args!("{bus}: no thread to write capsules: {error}"),
-                );
-                None
-            }
-        }
-    }
-
-    fn say_lost(&self, capsule: &Capsule, why: &str) {
-        say(
-            Level::Warn,
-            format_args!(
-                "{}/{} #{}: its capsule is lost: {why}",
-                self.bus, capsule.partition, capsule.incarnation
-            ),
-        );
-    }
-}
-
-/// Waits until all capsules are written.
-impl Drop for Store {
-    fn drop(&mut self) {
-        let Some(writer) = self.writer.take() else {
-            return;
-        };
-        drop(writer.capsules);
-        if writer.done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-            say(
-                Level::Warn,
-                format_args!(
-                    "{}: capsules are still being written to {} after {PATIENCE:?}; nobody waits for them any longer",
-                    self.bus,
-                    self.plan.directory.display()
-                ),
-            );
-        } else {
-            // What is left of it is its return.
-            let _ = writer.thread.join();
-        }
-    }
-}
-
-fn report(bus: &str, capsule: &Capsule, written: io::Result<PathBuf>) {
-    let (partition, incarnation) = (&capsule.partition, capsule.incarnation);
-    match written {
-        Ok(path) => say(
-            Level::Info,
-            format_args!(
-                "{bus}/{partition} #{incarnation}: its last step is kept in {}",
-                path.display()
-            ),
-        ),
-        Err(error) => say(
-            Level::Warn,
-            format_args!("{bus}/{partition} #{incarnation}: its capsule is lost: {error}"),
-        ),
-    }
-}
-
 /// Writes the capsule's file, whole or not at all, and removes the oldest ones beyond the bounds.
-pub(super) fn write(plan: &CapsulePlan, capsule: &Capsule) -> io::Result<PathBuf> {
+pub(crate) fn write(plan: &CapsulePlan, capsule: &Capsule) -> io::Result<PathBuf> {
     let bytes = bounded(capsule.clone(), plan.max_bytes)?;
     let path = write_whole(&plan.directory, &file_name(capsule), &bytes)?;
     remove_oldest(plan, &capsule.bus, &path);

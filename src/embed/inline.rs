@@ -291,7 +291,11 @@ impl Seats {
         {
             let last = pulse.vitals().identity.incarnation;
             // There is no supervisor that could give up: whoever makes the turns saw the panic.
-            let _ = blame.judge(plan, view, (partition, last), &Cause::Panic(None));
+            let judgement = blame.judge(plan, view, (partition, last), &Cause::Panic(None));
+            if let Some(reset) = judgement.resets {
+                // Nor one that something else would wait for.
+                let _ = blame.reset(plan, &reset, reset.state.write(plan));
+            }
         }
         self.monitor.status.update(partition, |status| {
             status.begun();

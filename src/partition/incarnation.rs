@@ -1,7 +1,7 @@
 //! One life of a partition, from the first mapped page to the last turn.
 //!
 //! Order of a start: pin, map, lock the region for life, say who we are, recover every actor, wake every peer, take the
-//! region's pages, make the actors, warm them up, run. Recovery comes before anybody's own code: what was committed is shown even
+//! region's pages, have state start anew that is to, make the actors, warm them up, run. Recovery comes before anybody's own code: what was committed is shown even
 //! if an actor's factory then fails.
 
 use std::path::PathBuf;
@@ -18,8 +18,9 @@ use crate::host::process::identity;
 use crate::host::{MemoryError, PinError};
 use crate::local::LocalRings;
 use crate::partition::bells::{BellError, Waiting};
+use crate::partition::letters::charges;
 use crate::partition::pages;
-use crate::partition::ports::{PortError, recover};
+use crate::partition::ports::{PortError, recover, start_anew};
 use crate::partition::turns::{Turns, actors};
 use crate::partition::view::{BusView, Party, pulse};
 use crate::topology::model::Plan;
@@ -155,8 +156,20 @@ pub(crate) fn begin(
         }));
     }
     pages::take(plan, view.partition(life.partition), &pulse)?;
+    reset_due(plan, &view, life.partition)?;
     let turns = Turns::new(plan, view, life, locals, pulse, (waker, sleeper))?;
     Ok(Begun::Live(Box::new(turns)))
+}
+
+/// Has the state of those actors start anew whose supervisor wants that. No code of theirs has seen it in this life.
+fn reset_due(plan: &Plan, view: &BusView, partition: usize) -> Result<(), PartitionError> {
+    for id in actors(plan, partition) {
+        if let Some(after) = charges(plan, view, id).and_then(|charges| charges.reset_after()) {
+            // If it isn't the last step any more, an earlier life has done it.
+            let _ = start_anew(plan, view, id, after)?;
+        }
+    }
+    Ok(())
 }
 
 fn recover_all(

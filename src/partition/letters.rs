@@ -18,8 +18,9 @@ use crate::topology::model::{ActorId, Plan};
 /// What is held against the messages of an actor; nothing if it has no inputs.
 pub(crate) fn charges(plan: &Plan, view: &BusView, id: ActorId) -> Option<ChargesView> {
     let supervisor = view.supervisor();
-    let section = supervisor.section(SectionKind::Blame, &plan.actor(id).name);
-    ChargesView::new(supervisor, section.ok()?).ok()
+    let actor = plan.actor(id);
+    let section = supervisor.section(SectionKind::Blame, &actor.name);
+    ChargesView::new(supervisor, section.ok()?, actor.declared.inputs).ok()
 }
 
 /// Inputs of which messages are received one at a time, each up to a position.
@@ -48,12 +49,6 @@ fn asides(plan: &Plan, view: &BusView, id: ActorId) -> Vec<Option<Aside>> {
                 .filter(|aside| aside.position == received[input])
         })
         .collect()
-}
-
-/// Whether the actor's state starts anew with one of them.
-pub(super) fn resets(plan: &Plan, view: &BusView, id: ActorId) -> bool {
-    let asides = asides(plan, view, id);
-    asides.iter().flatten().any(|aside| aside.resets)
 }
 
 /// The dead letters of one link.
@@ -100,8 +95,6 @@ impl OfLink {
 pub(crate) struct DeadLetters {
     actor: String,
     charges: ChargesView,
-    /// The actor's own cells.
-    cells: usize,
     links: Vec<OfLink>,
 }
 
@@ -145,7 +138,6 @@ impl DeadLetters {
             Box::new(Self {
                 actor: actor.name.clone(),
                 charges,
-                cells: actor.declared.cells,
                 links,
             })
         }))
@@ -186,16 +178,12 @@ impl DeadLetters {
             }
         }
         for link in &mut self.links {
-            if let Some(visible) = set_aside(core, link, &self.actor, self.cells)? {
+            if let Some(visible) = set_aside(core, link, &self.actor)? {
                 return Ok(turned(core, visible));
             }
         }
-        // The handler sees no state that is about to start anew.
-        let resets = |link: &OfLink| link.aside.is_some_and(|aside| aside.resets);
-        let may_handle = !self.links.iter().any(resets);
         for link in &mut self.links {
-            if may_handle
-                && matches!(link.due(&self.charges), Some(Due::Requeue))
+            if matches!(link.due(&self.charges), Some(Due::Requeue))
                 && let Some(visible) = requeue(core, link, actor)?
             {
                 return Ok(turned(core, visible));
@@ -223,14 +211,13 @@ fn set_aside(
     core: &mut StepCore,
     link: &mut OfLink,
     actor: &str,
-    cells: usize,
 ) -> Result<Option<bool>, StepError> {
     let Some(aside) = link.aside else {
         return Ok(None);
     };
     let OfLink { name, letters, .. } = link;
     let position = aside.position;
-    match core.set_aside(letters, &aside, (link.drops, cells))? {
+    match core.set_aside(letters, &aside, link.drops)? {
         SetAside::Kept(outcome) => {
             link.aside = None;
             Ok(Some(outcome.visible))

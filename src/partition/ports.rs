@@ -9,10 +9,9 @@ use airssys_ringbuf::step::{
 };
 
 use crate::local::{AnyLocal, LocalEnd, LocalReceiver, LocalRings, LocalSender};
-use crate::partition::letters;
 use crate::partition::view::BusView;
 use crate::topology::LinkId;
-use crate::topology::model::{ActorId, ActorPlan, LettersPlan, Plan};
+use crate::topology::model::{ActorId, ActorPlan, LettersPlan, LinkPlan, Plan};
 
 /// An actor's ends could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -65,10 +64,7 @@ impl<'a> PortOpener<'a> {
             actor.outputs.len(),
         );
         let mut attach = attach.map_err(|source| failed(actor, source))?;
-        attach
-            .incarnation(incarnation)
-            .resetting(letters::resets(plan, view, id));
-        attach.instance(view.instance());
+        attach.incarnation(incarnation).instance(view.instance());
         Ok(Self {
             attach,
             plan,
@@ -183,8 +179,6 @@ impl<'a> PortOpener<'a> {
             tally: &self.actor.cells[letters.tally].name,
             payload: ring.payload_size,
         };
-        // The counts go on whatever the actor's own state does.
-        self.attach.resetting(false);
         self.attach
             .letters(input, &names)
             .map_err(|source| failed(self.actor, source))
@@ -205,21 +199,48 @@ fn failed(actor: &ActorPlan, source: AttachError) -> PortError {
 /// Does again what follows the actor's last commit; whether it is done.
 pub(crate) fn recover(plan: &Plan, view: &BusView, id: ActorId) -> Result<bool, PortError> {
     let actor = plan.actor(id);
-    let ends = |links: &[LinkId], peer: fn(&Plan, LinkId) -> usize| -> Vec<End<'_>> {
+    let (inputs, outputs) = ends(plan, view, actor);
+    airssys_ringbuf::step::recover(view.partition(id.partition), &actor.name, &inputs, &outputs)
+        .map_err(|source| failed(actor, source))
+}
+
+/// Has the durable state that the actor's author declared start anew by one step, if step `after` is its last one; whether it was.
+/// Counts of dead letters go on.
+pub(crate) fn start_anew(
+    plan: &Plan,
+    view: &BusView,
+    id: ActorId,
+    after: u64,
+) -> Result<bool, PortError> {
+    let actor = plan.actor(id);
+    let (inputs, outputs) = ends(plan, view, actor);
+    let cells = actor.cells.iter().take(actor.declared.cells);
+    let cells: Vec<_> = cells
+        .map(|cell| (cell.name.as_str(), &*cell.initial))
+        .collect();
+    airssys_ringbuf::step::reset::<{ airssys_ringbuf::step::mistake::NONE }>(
+        view.partition(id.partition),
+        &actor.name,
+        (&inputs, &outputs),
+        &cells,
+        after,
+    )
+    .map_err(|source| failed(actor, source))
+}
+
+fn ends<'a>(plan: &'a Plan, view: &'a BusView, actor: &ActorPlan) -> (Vec<End<'a>>, Vec<End<'a>>) {
+    let ends = |links: &[LinkId], peer: fn(&LinkPlan) -> usize| -> Vec<End<'a>> {
+        let links = links.iter().map(|&link| plan.link(link));
         links
-            .iter()
-            .map(|&link| End {
-                link: &plan.link(link).name,
-                peer: view.partition(peer(plan, link)),
-                payload: plan.link(link).payload_size,
+            .map(|link| End {
+                link: &link.name,
+                peer: view.partition(peer(link)),
+                payload: link.payload_size,
             })
             .collect()
     };
-    airssys_ringbuf::step::recover(
-        view.partition(id.partition),
-        &actor.name,
-        &ends(&actor.inputs, |plan, link| plan.link(link).from.partition),
-        &ends(&actor.outputs, |plan, link| plan.link(link).to.partition),
+    (
+        ends(&actor.inputs, |link| link.from.partition),
+        ends(&actor.outputs, |link| link.to.partition),
     )
-    .map_err(|source| failed(actor, source))
 }

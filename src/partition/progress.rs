@@ -1,10 +1,12 @@
 //! What actors have committed, and what links have carried: read off the records, by anybody who maps the regions.
 
-use airssys_ringbuf::step::{LinkFault, Progress, link_fault, progress};
+use airssys_ringbuf::step::{
+    CollectionView, LinkFault, ObserveError, Progress, link_fault, progress,
+};
 
 use crate::partition::view::BusView;
 use crate::topology::LinkId;
-use crate::topology::model::{ActorId, LinkPlan, Plan};
+use crate::topology::model::{ActorId, CollectionPlan, LinkPlan, Plan};
 
 /// What an actor has committed; nothing if its state can't be read just now.
 pub(crate) fn progress_of(plan: &Plan, view: &BusView, id: ActorId) -> Progress {
@@ -17,6 +19,19 @@ pub(crate) fn progress_of(plan: &Plan, view: &BusView, id: ActorId) -> Progress 
             ..Progress::default()
         }
     })
+}
+
+/// A collection of an actor.
+pub(crate) fn view_of(
+    plan: &Plan,
+    view: &BusView,
+    id: ActorId,
+    collection: &CollectionPlan,
+) -> Result<CollectionView, ObserveError> {
+    let actor = plan.actor(id);
+    let ends = (actor.inputs.len(), actor.outputs.len());
+    let section = (collection.kind.section_kind(), collection.name.as_str());
+    CollectionView::new(view.partition(id.partition), &actor.name, ends, section)
 }
 
 /// Messages committed at both ends of a link: (sent, received).

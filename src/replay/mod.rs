@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use airssys_ringbuf::Message;
 use airssys_ringbuf::step::{
-    ActorState, ClockSource, InputState, ManualClock, Observer, OutputState, Seen, progress,
-    read_cell, restore,
+    ActorState, ClockSource, CollectionView, InputState, ManualClock, Observer, OutputState, Seen,
+    progress, read_cell, restore,
 };
 
 use crate::actor::{Refused, Step, verdict};
@@ -17,6 +17,7 @@ use crate::capsule::{Capsule, CapsuleInput, CapsuleOutput, CapsuleSection};
 use crate::local::LocalRings;
 use crate::partition::letters::DeadLetters;
 use crate::partition::ports::PortOpener;
+use crate::partition::progress::view_of;
 use crate::partition::view::BusView;
 use crate::topology::model::{ActorId, LinkPlan, Plan};
 use crate::topology::{LinkId, Topology, letters};
@@ -73,7 +74,7 @@ impl fmt::Debug for Replayed {
 /// factory, as in a new life; its plain fields are new, its local links are empty. Of all other actors none runs. A clock that
 /// the step hadn't read says 0.
 ///
-/// A dead letter that the step was handling again is not handed to it. An actor with collections needs its partition declared as it
+/// A dead letter that the step was handling again comes as it did. An actor with collections needs its partition declared as it
 /// was: what the step had changed in them is undone by places in the region.
 ///
 /// # Errors
@@ -313,6 +314,24 @@ impl Replayed {
         let own = self.view.partition(self.id.partition);
         let value = read_cell(own, &actor.name, ends, (cell, index))?;
         Ok(value.expect("the actor was made, which commits first values"))
+    }
+
+    /// A collection after the step, to be looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError`]: the actor has no such collection.
+    pub fn collection(&self, collection: &str) -> Result<CollectionView, ReplayError> {
+        let actor = self.plan.actor(self.id);
+        let all = &actor.collections;
+        let found = all.iter().find(|one| one.name == collection);
+        let found = found.ok_or_else(|| ReplayError::NoEnd {
+            actor: actor.name.clone(),
+            kind: "collection",
+            name: collection.to_owned(),
+            known: listed(all.iter().map(|one| one.name.as_str())),
+        })?;
+        Ok(view_of(&self.plan, &self.view, self.id, found)?)
     }
 
     fn place(

@@ -6,8 +6,13 @@
 //! three set aside in a row    -> the state is to blame: it starts anew, or the topology gives up
 //! ```
 //!
-//! What the next life has to know lies in the supervisor's region, and so survives whatever happens to it; the counting is
-//! done here. A life that was killed from outside changes nothing of it.
+//! What the next life has to know lies in the supervisor's region, and so survives whatever happens to it. So does the count,
+//! which goes on when another supervisor takes the bus up: each end of a life is judged once, or again if that was cut short. A
+//! life that was killed from outside changes nothing of it.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use airssys_ringbuf::blame::{Aside, Charges};
 use airssys_ringbuf::region::SectionKind;
@@ -18,11 +23,16 @@ use crate::partition::progress::{counts_of, progress_of};
 use crate::partition::view::BusView;
 use crate::report::{Level, say};
 use crate::supervisor::cause::Cause;
-use crate::supervisor::kept;
+use crate::supervisor::kept::KeptState;
+use crate::supervisor::tally::Tally;
 use crate::topology::model::{ActorId, LinkPlan, Plan};
 
 /// Messages set aside in a row, with no step between them that committed, that lay the blame on the state.
-const IN_A_ROW: u32 = 3;
+const IN_A_ROW: u64 = 3;
+
+/// Deaths with a message in work, of which nobody saw the cause, before it is set aside, however few attempts it has: any of them
+/// may have been a kill from outside.
+const UNSEEN_MIN: u64 = 2;
 
 /// What is to be done with the oldest of a link's dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,12 +44,29 @@ pub(crate) enum LetterOrder {
 }
 
 /// What a death came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Judgement {
     /// It is a message's fault that is going to be set aside in time: no failure of the partition.
     pub(crate) excuses: bool,
     /// Why restarts won't mend it.
     pub(crate) gives_up: Option<String>,
+    /// What a restart has to wait for.
+    pub(crate) resets: Option<Reset>,
+}
+
+/// An actor's state that is to start anew, and the messages that are set aside with it: once what it was is kept.
+#[derive(Debug)]
+pub(crate) struct Reset {
+    id: ActorId,
+    /// The life that died.
+    incarnation: u64,
+    /// Steps committed by then.
+    steps: u64,
+    guilty: Vec<(usize, u64)>,
+    attempts: u64,
+    cause: Cause,
+    why: String,
+    pub(crate) state: Arc<KeptState>,
 }
 
 /// What is held against one actor's messages.
@@ -47,47 +74,6 @@ struct Accused {
     id: ActorId,
     charges: Charges,
     tally: Tally,
-}
-
-/// The counting, apart from where it is written down.
-#[derive(Debug, Default)]
-struct Tally {
-    /// The first messages in work at the last death that was blamed on any, by input.
-    starts: Vec<(usize, u64)>,
-    attempts: u32,
-    /// Times that something was set aside with nothing committed between them.
-    row: u32,
-    /// The actor's steps once the last of them is set aside.
-    steps: u64,
-}
-
-impl Tally {
-    /// Counts a death with these first messages in work, so many in all and of one input: the attempts so far if it is one,
-    /// and whether the blame gets nearer to a message.
-    fn count(&mut self, starts: &[(usize, u64)], total: u64, widest: u64) -> (Option<u32>, bool) {
-        let again = self.starts == starts;
-        if !again {
-            self.starts = starts.to_vec();
-            self.attempts = 0;
-        }
-        // A step that needs a message of each of several inputs is blamed as a whole, once it was tried with fewer.
-        let counts = total == 1 || (widest == 1 && again);
-        if counts {
-            self.attempts += 1;
-        }
-        (counts.then_some(self.attempts), counts || !again)
-    }
-
-    /// Counts messages that are set aside now, after so many steps: how many there were in a row.
-    fn set_aside(&mut self, messages: u32, steps: u64) -> u32 {
-        let row = if self.steps == steps { self.row } else { 0 };
-        // What one step had in work together counts once.
-        self.row = row + 1;
-        self.steps = steps + u64::from(messages);
-        self.starts.clear();
-        self.attempts = 0;
-        self.row
-    }
 }
 
 /// The supervisor's account of all actors' messages.
@@ -102,10 +88,11 @@ impl Blame {
             for (actor, found) in plan.partitions[partition].actors.iter().enumerate() {
                 if found.declared.inputs > 0 {
                     let section = supervisor.section(SectionKind::Blame, &found.name)?;
+                    let charges = Charges::new(supervisor, section, found.declared.inputs)?;
                     all.push(Accused {
                         id: ActorId { partition, actor },
-                        charges: Charges::new(supervisor, section)?,
-                        tally: Tally::default(),
+                        tally: Tally(charges.read()),
+                        charges,
                     });
                 }
             }
@@ -122,26 +109,61 @@ impl Blame {
         cause: &Cause,
     ) -> Judgement {
         let mut all = Judgement::default();
-        if !cause.is_own_doing() {
-            return all;
-        }
-        for accused in self
-            .0
-            .iter_mut()
-            .filter(|one| one.id.partition == partition)
-        {
-            let work = work_of(plan, view, accused.id);
-            if work
-                .as_ref()
-                .is_some_and(|work| work.incarnation == incarnation)
-            {
-                let work = work.unwrap_or_default();
-                let one = accused.judge(plan, view, &work, cause);
-                all.excuses |= one.excuses;
-                all.gives_up = all.gives_up.or(one.gives_up);
-            }
+        let accused = self.0.iter_mut();
+        for accused in accused.filter(|one| one.id.partition == partition) {
+            let one = accused.judge_life(plan, view, incarnation, cause);
+            all.excuses |= one.excuses;
+            all.gives_up = all.gives_up.or(one.gives_up);
+            all.resets = all.resets.or(one.resets);
         }
         all
+    }
+
+    /// Judges the end of the last life of an earlier run, if its supervisor hasn't: before any life of this one.
+    pub(crate) fn judge_left(
+        &mut self,
+        plan: &Plan,
+        view: &BusView,
+        (partition, incarnation): (usize, u64),
+        cause: &Cause,
+    ) -> Judgement {
+        let mut all = Judgement::default();
+        let is_open =
+            |one: &&mut Accused| one.id.partition == partition && one.tally.0.judged != incarnation;
+        for accused in self.0.iter_mut().filter(is_open) {
+            let one = accused.judge_life(plan, view, incarnation, cause);
+            all.gives_up = all.gives_up.or(one.gives_up);
+            all.resets = all.resets.or(one.resets);
+        }
+        all
+    }
+
+    /// Has the state start anew with the next life, since what it was is kept; else says why the topology gives up.
+    pub(crate) fn reset(
+        &mut self,
+        plan: &Plan,
+        reset: &Reset,
+        kept: io::Result<PathBuf>,
+    ) -> Result<(), String> {
+        let why = &reset.why;
+        let file = kept.map_err(|error| format!("{why}; what it was can't be kept: {error}"))?;
+        let actor = &plan.actor(reset.id).name;
+        say(
+            Level::Error,
+            format_args!(
+                "{}/{actor}: {why}; it starts anew, what it was is in {}",
+                plan.bus,
+                file.display()
+            ),
+        );
+        if let Some(accused) = self.0.iter_mut().find(|one| one.id == reset.id) {
+            accused.tally.0.row = 0;
+            accused.set_aside(plan, &reset.guilty, (reset.attempts, &reset.cause));
+            // The next life does that first; it is at this step until then.
+            accused.charges.reset_after(reset.steps);
+            accused.judged(reset.incarnation);
+        }
+        Ok(())
     }
 
     /// Has the `count` oldest dead letters of `link` handled again, or dropped.
@@ -195,6 +217,33 @@ impl Accused {
         plan.link(plan.actor(self.id).inputs[input])
     }
 
+    /// Judges the end of a life, and writes down that it was.
+    fn judge_life(
+        &mut self,
+        plan: &Plan,
+        view: &BusView,
+        incarnation: u64,
+        cause: &Cause,
+    ) -> Judgement {
+        let work = work_of(plan, view, self.id);
+        let work = work.filter(|work| work.incarnation == incarnation && cause.blames());
+        let judgement = match work {
+            Some(work) => self.judge(plan, view, &work, cause),
+            None => Judgement::default(),
+        };
+        // A reset is judged once the state is kept.
+        if judgement.resets.is_none() {
+            self.judged(incarnation);
+        }
+        judgement
+    }
+
+    /// Last of all: cut short before it, the death is judged again, with the same outcome.
+    fn judged(&mut self, incarnation: u64) {
+        self.tally.0.judged = incarnation;
+        self.charges.write(&self.tally.0);
+    }
+
     fn judge(&mut self, plan: &Plan, view: &BusView, work: &InWork, cause: &Cause) -> Judgement {
         if let Some(excused) = self.withdraw(plan, work, cause) {
             return excused;
@@ -219,10 +268,13 @@ impl Accused {
         let has_letters = |&(input, _): &(usize, u64)| self.link(plan, input).letters.is_some();
         let judgement = Judgement {
             excuses: nearer && starts.iter().all(has_letters),
-            gives_up: None,
+            ..Judgement::default()
         };
         match attempts {
-            Some(attempts) => self.sentence(plan, view, &starts, (attempts, cause), judgement),
+            Some(attempts) => {
+                let life = work.incarnation;
+                self.sentence(plan, view, life, &starts, (attempts, cause), judgement)
+            }
             None => judgement,
         }
     }
@@ -246,7 +298,7 @@ impl Accused {
             );
             Some(Judgement {
                 excuses: true,
-                gives_up: None,
+                ..Judgement::default()
             })
         })
     }
@@ -256,40 +308,68 @@ impl Accused {
         &mut self,
         plan: &Plan,
         view: &BusView,
+        incarnation: u64,
         starts: &[(usize, u64)],
-        (attempts, cause): (u32, &Cause),
+        (attempts, cause): (u64, &Cause),
         mut judgement: Judgement,
     ) -> Judgement {
         let used_up = |&&(input, _): &&(usize, u64)| {
             let letters = &self.link(plan, input).letters;
-            letters
-                .as_ref()
-                .is_some_and(|letters| attempts >= letters.policy.attempts)
+            letters.as_ref().is_some_and(|letters| {
+                let allowed = u64::from(letters.policy.attempts);
+                let least = if *cause == Cause::Unseen {
+                    UNSEEN_MIN
+                } else {
+                    1
+                };
+                attempts >= allowed.max(least)
+            })
         };
         let guilty: Vec<(usize, u64)> = starts.iter().filter(used_up).copied().collect();
         if guilty.is_empty() {
             return judgement;
         }
         let steps = progress_of(plan, view, self.id).steps;
-        let row = self.tally.set_aside(guilty.len() as u32, steps);
-        let mut resets = false;
-        if row >= IN_A_ROW {
-            match self.reset(plan, view, row) {
-                Ok(()) => resets = true,
-                Err(why) => {
-                    judgement.gives_up = Some(why);
-                    return judgement;
-                }
-            }
-            self.tally.row = 0;
+        let row = self.tally.set_aside(guilty.len() as u64, steps);
+        if row < IN_A_ROW {
+            self.set_aside(plan, &guilty, (attempts, cause));
+            return judgement;
         }
+        let why = format!(
+            "{row} messages in a row were to be set aside by actor `{}`, with no step between them that committed: its state is to \
+             blame",
+            plan.actor(self.id).name
+        );
+        match &plan.partitions[self.id.partition].reset_state {
+            Some(directory) => {
+                judgement.resets = Some(Reset {
+                    id: self.id,
+                    incarnation,
+                    steps,
+                    guilty,
+                    attempts,
+                    cause: cause.clone(),
+                    why,
+                    state: Arc::new(KeptState::new(view, self.id, directory)),
+                });
+            }
+            None => {
+                judgement.gives_up = Some(format!(
+                    "{why}; `.reset_state(..)` would have it start anew"
+                ));
+            }
+        }
+        judgement
+    }
+
+    /// Has the next life set these messages aside.
+    fn set_aside(&self, plan: &Plan, guilty: &[(usize, u64)], (attempts, cause): (u64, &Cause)) {
         let s = if attempts == 1 { "" } else { "s" };
-        for (input, position) in guilty {
+        for &(input, position) in guilty {
             let aside = Aside {
                 position,
-                attempts: attempts.into(),
+                attempts,
                 cause: cause.code(),
-                resets: std::mem::take(&mut resets),
             };
             self.charges.set_aside(input, aside);
             say(
@@ -302,79 +382,5 @@ impl Accused {
                 ),
             );
         }
-        judgement
-    }
-
-    /// Whether the actor's state may start anew: then what it was is kept already. Else why the topology gives up.
-    fn reset(&self, plan: &Plan, view: &BusView, row: u32) -> Result<(), String> {
-        let actor = &plan.actor(self.id).name;
-        let why = format!(
-            "{row} messages in a row were to be set aside by actor `{actor}`, with no step between them that committed: its state \
-             is to blame"
-        );
-        let Some(keep) = &plan.partitions[self.id.partition].reset_state else {
-            return Err(format!(
-                "{why}; `.reset_state(..)` would have it start anew"
-            ));
-        };
-        if !plan.actor(self.id).collections.is_empty() {
-            return Err(format!("{why}; collections can't start anew"));
-        }
-        match kept::keep(plan, view, self.id, keep) {
-            Ok(file) => {
-                say(
-                    Level::Error,
-                    format_args!(
-                        "{}/{actor}: {why}; it starts anew, what it was is in {}",
-                        plan.bus,
-                        file.display()
-                    ),
-                );
-                Ok(())
-            }
-            Err(error) => Err(format!("{why}; what it was can't be kept: {error}")),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_attempt_is_one_message() {
-        let mut tally = Tally::default();
-        assert_eq!(tally.count(&[(0, 10)], 64, 64), (None, true));
-        // One at a time: three were handled, the fourth is the culprit.
-        assert_eq!(tally.count(&[(0, 13)], 1, 1), (Some(1), true));
-        assert_eq!(tally.count(&[(0, 13)], 1, 1), (Some(2), true));
-        assert_eq!(tally.count(&[(0, 14)], 1, 1), (Some(1), true));
-    }
-
-    #[test]
-    fn a_batch_that_can_not_be_smaller_gets_no_nearer() {
-        let mut tally = Tally::default();
-        assert_eq!(tally.count(&[(0, 10)], 2, 2), (None, true));
-        assert_eq!(tally.count(&[(0, 10)], 2, 2), (None, false));
-    }
-
-    #[test]
-    fn a_step_of_several_inputs_is_blamed_as_a_whole() {
-        let mut tally = Tally::default();
-        let both = [(0, 10), (1, 3)];
-        assert_eq!(tally.count(&both, 2, 1), (None, true));
-        assert_eq!(tally.count(&both, 2, 1), (Some(1), true));
-        assert_eq!(tally.count(&both, 2, 1), (Some(2), true));
-    }
-
-    #[test]
-    fn a_row_ends_with_a_step_that_commits() {
-        let mut tally = Tally::default();
-        assert_eq!(tally.set_aside(1, 100), 1);
-        assert_eq!(tally.set_aside(1, 101), 2);
-        // One more step than the two that set messages aside.
-        assert_eq!(tally.set_aside(1, 103), 1);
-        assert_eq!(tally.set_aside(2, 104), 2);
-        assert_eq!(tally.set_aside(1, 106), 3);
     }
 }

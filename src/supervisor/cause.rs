@@ -30,6 +30,8 @@ pub enum Cause {
     Hung,
     /// It is dead, and somebody else has taken its exit status.
     Unknown,
+    /// It was a thread of the launching process, and died with it: of what, nobody saw.
+    Unseen,
 }
 
 impl Cause {
@@ -67,6 +69,12 @@ impl Cause {
         self.as_crash().is_some()
     }
 
+    /// Whether it is laid to the charge of what the life had in work: its own doing is, and so is an end that nobody saw of a
+    /// process that may have died by it, since the next one would, too.
+    pub(crate) fn blames(&self) -> bool {
+        self.is_own_doing() || *self == Self::Unseen
+    }
+
     /// The cause as a word.
     pub(crate) fn code(&self) -> u64 {
         let (kind, detail) = match self {
@@ -74,6 +82,7 @@ impl Cause {
             Self::Signal(ExitStatus::Signaled { signal, .. }) => (SIGNAL, *signal),
             Self::Exit(code) => (EXIT, *code),
             Self::Hung => (HANG, 0),
+            Self::Unseen => (UNSEEN, 0),
             Self::Signal(_)
             | Self::Done
             | Self::Stopped
@@ -101,7 +110,8 @@ impl Cause {
             | Self::Exit(_)
             | Self::NotSpawned(_)
             | Self::Hopeless(_)
-            | Self::Unknown => None,
+            | Self::Unknown
+            | Self::Unseen => None,
         }
     }
 
@@ -126,6 +136,7 @@ const PANIC: u64 = 1;
 const SIGNAL: u64 = 2;
 const EXIT: u64 = 3;
 const HANG: u64 = 4;
+const UNSEEN: u64 = 5;
 
 /// What [`Cause::code`] was made of, in words.
 pub(crate) fn of_code(code: u64) -> String {
@@ -138,6 +149,7 @@ pub(crate) fn of_code(code: u64) -> String {
         }),
         EXIT => Cause::Exit(detail),
         HANG => Cause::Hung,
+        UNSEEN => Cause::Unseen,
         _ => Cause::Unknown,
     };
     cause.to_string()
@@ -156,6 +168,7 @@ impl fmt::Display for Cause {
             Self::Hopeless(why) => f.write_str(why),
             Self::Hung => f.write_str("hung, killed by the supervisor"),
             Self::Unknown => f.write_str("died, exit status unknown"),
+            Self::Unseen => f.write_str("died with the launching process"),
         }
     }
 }

@@ -9,6 +9,7 @@ use airssys_ringbuf::clock::{monotonic_ns, nanos};
 
 use crate::partition::left_panic;
 use crate::report::{Level, say};
+use crate::supervisor::blame::Judgement;
 use crate::supervisor::cause::Cause;
 use crate::supervisor::decide::{Consequence, consequence};
 use crate::supervisor::lives::End;
@@ -107,13 +108,22 @@ impl Supervisor {
                 self.say_death(partition, cause, "a restart would meet the same");
                 self.escalate(partition, &format!("{cause}")).await;
             }
-            Consequence::Restart => match judgement.gives_up {
-                Some(why) => {
+            Consequence::Restart => match judgement {
+                Judgement {
+                    gives_up: Some(why),
+                    ..
+                } => {
                     self.say_death(partition, cause, "a restart would meet the same");
                     self.escalate(partition, &why).await;
                 }
-                None if judgement.excuses => self.restart_excused(partition, cause, now_ns).await,
-                None => self.restart(partition, cause, had_run, now_ns).await,
+                Judgement {
+                    resets: Some(reset),
+                    ..
+                } => self.restart_anew(partition, cause, reset).await,
+                Judgement { excuses: true, .. } => {
+                    self.restart_excused(partition, cause, now_ns).await;
+                }
+                Judgement { .. } => self.restart(partition, cause, had_run, now_ns).await,
             },
         }
     }
@@ -149,7 +159,7 @@ impl Supervisor {
 
     /// A death that a message is to blame for: such a message is set aside in time, so it counts neither as a failure nor for
     /// the backoff.
-    async fn restart_excused(&mut self, partition: usize, cause: &Cause, now_ns: u64) {
+    pub(super) async fn restart_excused(&mut self, partition: usize, cause: &Cause, now_ns: u64) {
         let counted = "a message is to blame: restart";
         let at_once = (Duration::ZERO, now_ns);
         self.restart_after(partition, cause, at_once, counted).await;
@@ -176,7 +186,7 @@ impl Supervisor {
         }
     }
 
-    fn say_death(&self, partition: usize, cause: &Cause, then: &str) {
+    pub(super) fn say_death(&self, partition: usize, cause: &Cause, then: &str) {
         say(
             Level::Warn,
             format_args!(

@@ -19,6 +19,7 @@ impl Supervisor {
             if slot.kill_at_ns.is_some_and(|at| at <= now_ns) {
                 self.kill_stuck(partition).await;
             }
+            self.look_at_reset(partition, now_ns).await;
             self.look_at_pulse(partition, now_ns, late_ns).await;
         }
         self.look_at_hosted(now_ns);

@@ -10,8 +10,11 @@
 //! | `faults` | untrusted links that were given up, each told once |
 //! | `hosted` | partitions that somebody else drives, and how long the bus waits for them |
 //! | `kept` | the state of an actor that starts anew, as a file |
-//! | `keep` | a capsule of each crash |
+//! | `keep` | what is kept of a life: a capsule of each crash, state before it starts anew |
+//! | `left` | the ends of an earlier run's lives that its supervisor didn't live to judge |
+//! | `writer` | the thread that writes those files |
 //! | `lives` | starting a life as a process or a thread, and waiting for its end |
+//! | `tally` | the counting of deaths that `blame` judges by |
 //! | `watch` | what the pulses say: running, recovered, hung |
 //! | `supervise` | the loop and its stages |
 //! | `look` | pulses and timers at each tick, and what a silence means |
@@ -37,12 +40,15 @@ pub(crate) mod faults;
 mod hosted;
 mod keep;
 mod kept;
+mod left;
 mod lives;
 mod look;
 pub(crate) mod status;
 mod stop;
 mod supervise;
+mod tally;
 mod watch;
+mod writer;
 
 pub(crate) use lives::LaunchMode;
 pub(crate) use supervise::{Charge, Command, Outcome, StartFailure, Supervisor};

@@ -1,6 +1,7 @@
 //! What the launching program may ask about its partitions, at any time.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -66,9 +67,27 @@ impl PartitionStatus {
     }
 }
 
-/// The status of all partitions, shared by the supervisor, which writes it, and the launching program's handles.
+/// What has become of a bus's capsules: of each crash that one was to be kept of, it is written, lost or waits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CapsuleCounts {
+    /// Files written; the oldest of them may have been removed since.
+    pub written: u64,
+    /// Capsules that could not be taken, waited for or written, each of which was told by a line.
+    pub lost: u64,
+    /// Capsules that the disk has yet to take.
+    pub waiting: u64,
+    /// The file written last.
+    pub newest: Option<PathBuf>,
+}
+
+/// The status of all partitions and of what is kept of them, shared by the supervisor, which writes it with its writer of
+/// files, and the launching program's handles.
 #[derive(Debug)]
-pub(crate) struct StatusBoard(Mutex<Vec<PartitionStatus>>);
+pub(crate) struct StatusBoard {
+    partitions: Mutex<Vec<PartitionStatus>>,
+    capsules: Mutex<CapsuleCounts>,
+}
 
 impl StatusBoard {
     pub(crate) fn new(names: impl Iterator<Item = String>) -> Self {
@@ -76,12 +95,14 @@ impl StatusBoard {
             name,
             ..PartitionStatus::default()
         };
-        Self(Mutex::new(names.map(fresh).collect()))
+        Self {
+            partitions: Mutex::new(names.map(fresh).collect()),
+            capsules: Mutex::default(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<PartitionStatus>> {
-        // A panic elsewhere leaves plain values.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.partitions)
     }
 
     pub(crate) fn update(&self, partition: usize, change: impl FnOnce(&mut PartitionStatus)) {
@@ -91,4 +112,18 @@ impl StatusBoard {
     pub(crate) fn all(&self) -> Vec<PartitionStatus> {
         self.lock().clone()
     }
+
+    /// Changes the counts of capsules, never over a disk: the supervisor and whoever looks would wait for that.
+    pub(super) fn capsules_change<T>(&self, change: impl FnOnce(&mut CapsuleCounts) -> T) -> T {
+        change(&mut locked(&self.capsules))
+    }
+
+    pub(crate) fn capsules(&self) -> CapsuleCounts {
+        locked(&self.capsules).clone()
+    }
+}
+
+/// A panic elsewhere leaves plain values.
+fn locked<T>(values: &Mutex<T>) -> MutexGuard<'_, T> {
+    values.lock().unwrap_or_else(PoisonError::into_inner)
 }

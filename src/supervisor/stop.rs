@@ -126,7 +126,7 @@ impl Supervisor {
         for partition in 0..self.slots.len() {
             let slot = &mut self.slots[partition];
             slot.ended |= !slot.has_begun();
-            if slot.due_ns.is_some() {
+            if slot.due_ns.is_some() || slot.reset.is_some() {
                 self.begin(partition, true).await;
             }
         }

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use airssys_ringbuf::clock::monotonic_ns;
 use airssys_ringbuf::park::Waker;
-use airssys_ringbuf::pulse::{Command as OrderCell, Order, PulseView};
+use airssys_ringbuf::pulse::{Command as OrderCell, Identity, Order, PulseView};
 use airssys_ringbuf::region::SectionKind;
 use tokio::sync::mpsc;
 
-use crate::capsule::store::Store;
 use crate::local::LocalRings;
 use crate::partition::bells::Waiting;
 use crate::partition::view::{BusView, pulse};
@@ -19,9 +18,11 @@ use crate::supervisor::control::Requests;
 use crate::supervisor::decide::{Backoff, Intensity};
 use crate::supervisor::faults::FaultWatch;
 use crate::supervisor::hosted::HostedWatch;
+use crate::supervisor::keep::PendingReset;
 use crate::supervisor::lives::{Alive, End, LaunchMode, Lives};
 use crate::supervisor::status::StatusBoard;
 use crate::supervisor::watch::Watch;
+use crate::supervisor::writer::{Kept, Writer};
 use crate::topology::model::Plan;
 
 /// How often pulses and timers are looked at. It bounds no recovery: deaths are events.
@@ -108,6 +109,8 @@ pub(super) struct Slot {
     pub(super) killed_as_hung: bool,
     /// When a pending restart is due.
     pub(super) due_ns: Option<u64>,
+    /// A restart that waits for a file.
+    pub(super) reset: Option<PendingReset>,
     /// When a stop's patience ends.
     pub(super) kill_at_ns: Option<u64>,
     /// When the life before died; `None` once this one has made its first step.
@@ -135,7 +138,8 @@ pub(crate) struct Supervisor {
     pub(super) intensity: Intensity,
     pub(super) faults: FaultWatch,
     pub(super) blame: Blame,
-    pub(super) capsules: Option<Store>,
+    pub(super) writer: Writer,
+    kept: mpsc::UnboundedReceiver<Kept>,
     tick_calm: Duration,
     lives: Lives,
     pub(super) locals: LocalRings,
@@ -164,9 +168,11 @@ pub(crate) struct Charge {
 }
 
 impl Supervisor {
-    pub(crate) fn new(charge: Charge) -> Result<Self, PartitionError> {
+    /// `before` is who supervised the bus before, if anybody did.
+    pub(crate) fn new(charge: Charge, before: &Identity) -> Result<Self, PartitionError> {
         let Charge { plan, view, .. } = charge;
         let (send_end, ends) = mpsc::unbounded_channel();
+        let (send_kept, kept) = mpsc::unbounded_channel();
         let orders = (0..plan.parties())
             .map(|party| {
                 let supervisor = view.supervisor();
@@ -192,7 +198,7 @@ impl Supervisor {
                 ))
             })
             .collect::<Result<_, PartitionError>>()?;
-        Ok(Self {
+        let mut supervisor = Self {
             waker: charge.waiting.supervisor_waker(&plan, &view)?,
             slots,
             host_order: orders.next(),
@@ -202,10 +208,8 @@ impl Supervisor {
             intensity: Intensity::new(plan.intensity, plan.period),
             faults: FaultWatch::new(&plan),
             blame: Blame::new(&plan, &view)?,
-            capsules: plan
-                .capsules
-                .as_ref()
-                .map(|capsules| Store::new(&plan.bus, capsules)),
+            writer: Writer::new(Arc::clone(&plan), Arc::clone(&charge.status), send_kept),
+            kept,
             tick_calm: tick_calm(&plan),
             lives: Lives::new(
                 Arc::clone(&plan),
@@ -223,7 +227,9 @@ impl Supervisor {
             commands: charge.commands,
             view,
             plan,
-        })
+        };
+        supervisor.judge_left(before);
+        Ok(supervisor)
     }
 
     /// Runs the bus to its end.
@@ -238,6 +244,7 @@ impl Supervisor {
                 Some((partition, incarnation, end)) = self.ends.recv() => {
                     self.on_end(partition, incarnation, &end).await;
                 }
+                Some(kept) = self.kept.recv() => self.on_kept(kept).await,
                 command = self.commands.recv() => self.on_command(&command).await,
                 () = tokio::time::sleep(tick) => {}
             }
@@ -287,6 +294,7 @@ impl Supervisor {
         // Whatever number lies in the region: the next one is another.
         slot.incarnation = slot.incarnation.wrapping_add(1);
         slot.due_ns = None;
+        slot.reset = None;
         slot.last_rites = last_rites;
         slot.rites += u32::from(last_rites);
         slot.killed_as_hung = false;
@@ -411,6 +419,7 @@ impl Slot {
             ended: hosted.is_some(),
             killed_as_hung: false,
             due_ns: None,
+            reset: None,
             kill_at_ns: None,
             died_at_ns: None,
             killed_at_ns: None,

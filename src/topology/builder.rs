@@ -60,6 +60,8 @@ pub struct TopologyBuilder {
     pub(super) locals: Vec<LocalDraft>,
     pub(super) foreign: Vec<ForeignEnd>,
     pub(super) migrations: Vec<Migration>,
+    /// Collections whose capacities may have been others.
+    pub(super) resized: Vec<(String, String)>,
     /// Actors with more than one bound on their changes.
     pub(super) bounded_twice: Vec<String>,
 }
@@ -117,6 +119,7 @@ impl TopologyBuilder {
             locals: Vec::new(),
             foreign: Vec::new(),
             migrations: Vec::new(),
+            resized: Vec::new(),
             bounded_twice: Vec::new(),
         }
     }
@@ -175,8 +178,9 @@ impl TopologyBuilder {
     ///
     /// A crash is a fault signal, an abort, a panic, an exit with a code other than zero, or a hang; nothing is kept of a
     /// partition that was killed from outside, nor of a hosted one or an inline bus. The directory is made if it isn't there, for
-    /// this user alone: capsules hold messages and durable state. A capsule that can't be written is a line on stderr and nothing
-    /// else; one that is longer than `max_bytes` is kept without some of the messages that waited, or not at all.
+    /// this user alone: capsules hold messages and durable state. No restart waits for the file. A capsule that can't be written
+    /// is a line on stderr, counted by [`Monitor::capsules`](crate::Monitor::capsules), and nothing else; one that is longer than
+    /// `max_bytes` is kept without some of the messages that waited, or not at all.
     ///
     /// `build` refuses no files and less than 4096 bytes. Collections take two bytes of a capsule for each of theirs.
     pub fn capsules(
@@ -302,6 +306,7 @@ impl TopologyBuilder {
             lock_memory: self.lock_memory,
             huge_pages: self.huge_pages,
             migrations: self.migrations,
+            resized: self.resized,
             capsules: self.capsules,
             digest: 0,
         };
@@ -400,14 +405,15 @@ impl PartitionBuilder<'_> {
         self
     }
 
-    /// Sets an actor's durable cells back to their initial values when three different messages were set aside with no step
-    /// between them that committed: its state is to blame then. The inbox stays as it is, and what the cells held is kept as a
-    /// text, `BUS-ACTOR-STEPS.state` in `keep`, a directory that is made if there is none. Without this the topology gives up
-    /// instead, as it does where the file can't be written, and over an actor with collections, which can't start anew.
+    /// Sets an actor's durable cells back to their initial values, and empties its collections, when three different messages were set
+    /// aside with no step between them that committed: its state is to blame then. The inbox stays as it is, and what the state
+    /// was is kept as a text, `BUS-ACTOR-STEPS.state` in `keep`, a directory that is made if there is none. Without this the
+    /// topology gives up instead, as it does where the file can't be written within 5 s.
     ///
-    /// The reset is part of the step that sets the third message aside: a kill leaves both to the next life, or finds both done. The
-    /// actor is made anew with it, and sees the initial values from its factory on. Directory and file are this user's
-    /// alone; a file of the same name is replaced.
+    /// The partition's next life waits for the file; the rest of the topology doesn't. The reset is one step, with which that life
+    /// begins, before it makes the actor and sets the third message aside: a kill leaves all of it to the life after, or finds
+    /// all of it done. Emptying takes as long as writing the collections' memory once: [`hang_after`](Self::hang_after) has to
+    /// leave the time. Directory and file are this user's alone; a file of the same name is replaced.
     pub fn reset_state(&mut self, keep: impl Into<PathBuf>) -> &mut Self {
         self.settings().reset_state = Some(keep.into());
         self

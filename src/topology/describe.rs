@@ -231,6 +231,14 @@ fn items(text: &str) -> Vec<Item<'_>> {
     items
 }
 
+/// What the text has as an attribute of the item with this head, such as "map book/orders".
+pub(crate) fn attribute<'a>(text: &'a str, head: &str, key: &str) -> Option<&'a str> {
+    let items = items(text);
+    let item = items.iter().find(|item| item.head == head)?;
+    let found = item.attributes.iter().find(|(name, _)| *name == key);
+    found.map(|(_, value)| *value)
+}
+
 fn attribute_difference(ours: &Item<'_>, theirs: &Item<'_>, side: Side) -> Option<String> {
     for &(key, our) in &ours.attributes {
         let found = theirs.attributes.iter().find(|(their, _)| *their == key);
@@ -242,10 +250,28 @@ fn attribute_difference(ours: &Item<'_>, theirs: &Item<'_>, side: Side) -> Optio
             return schema::difference_to(&many_lines(our), &many_lines(their), side.name());
         }
         let (our, their) = (or_none(our), or_none(their));
+        let how = match side {
+            Side::Leftover if is_migrated(ours.head, key) => {
+                ", which `.migrate_capacity(..)` takes over"
+            }
+            Side::Leftover | Side::Region | Side::Launched => "",
+        };
         let side = side.name();
-        return Some(format!("{key} is {our} in this program, {their} in {side}"));
+        return Some(format!(
+            "{key} is {our} in this program, {their} in {side}{how}"
+        ));
     }
     None
+}
+
+/// Whether a program that resumes a bus may have another value there.
+fn is_migrated(head: &str, key: &str) -> bool {
+    let kind = head.split(' ').next().unwrap_or_default();
+    match key {
+        "capacity" => ["vector", "last", "map", "table"].contains(&kind),
+        "changes" => kind == "actor",
+        _ => false,
+    }
 }
 
 fn many_lines(schema: &str) -> String {

@@ -6,9 +6,9 @@
 //! neither does one that is killed at any of its instructions. What they overwrite is kept in an undo log until the step
 //! commits; a step may change as many words of 8 bytes as that has room for, 4096 unless [`changes`] says otherwise.
 //!
-//! From outside nobody can look at a collection of an actor that runs; [`Monitor`](crate::Monitor) reads cells. It can't start
-//! anew: where the state of an actor that has one is to blame for its deaths, the topology gives up, also with
-//! [`reset_state`](crate::PartitionBuilder::reset_state).
+//! [`Monitor::collection`](crate::Monitor::collection) looks at one from outside, as the last commit left it, whether its actor
+//! runs or has died. Where the state of an actor is to blame for its deaths, collections are emptied with its cells, if
+//! [`reset_state`](crate::PartitionBuilder::reset_state) says so.
 //!
 //! ```
 //! use airssys_rt::prelude::*;
@@ -41,6 +41,7 @@
 //! bus.turn()?;
 //! bus.kill("ledger")?; // the next turn begins the next incarnation, with the same balances
 //! bus.turn()?;
+//! assert_eq!(bus.collection("ledger", "balances")?.get::<u64, i64>(&7)?, Some(40));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

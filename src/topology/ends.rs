@@ -7,6 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use airssys_ringbuf::__private::bytemuck;
 use airssys_ringbuf::Message;
 use airssys_ringbuf::step::{Clock, Durable, Receiver, Sender};
 
@@ -213,6 +214,7 @@ impl<S: Message> Ends for CellSpec<S> {
             schema_text: S::SCHEMA.to_text(),
             size: size_of::<S>(),
             align: align_of::<S>(),
+            initial: bytemuck::bytes_of(&self.initial).to_vec(),
         });
     }
 

@@ -95,6 +95,7 @@ fn add_to(plan: &mut Plan, link: LinkId, policy: LetterPolicy) {
         schema_text: Tally::SCHEMA.to_text(),
         size: size_of::<Tally>(),
         align: align_of::<Tally>(),
+        initial: vec![0; size_of::<Tally>()],
     };
     let ids = [LinkId(plan.links.len()), LinkId(plan.links.len() + 1)];
     plan.links.extend([letters, notes]);

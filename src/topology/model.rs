@@ -70,6 +70,8 @@ pub(crate) struct Plan {
     pub(crate) huge_pages: Want,
     /// How what an earlier program left is taken over.
     pub(crate) migrations: Vec<Migration>,
+    /// The collections whose capacities may have been others, by actor and name.
+    pub(crate) resized: Vec<(String, String)>,
     /// Where crashes are kept, if they are.
     pub(crate) capsules: Option<CapsulePlan>,
     /// FNV-1a of [`super::describe::describe`]'s text.
@@ -237,6 +239,8 @@ pub(crate) struct CellPlan {
     pub(crate) schema_text: String,
     pub(crate) size: usize,
     pub(crate) align: usize,
+    /// The bytes of the value that it starts with.
+    pub(crate) initial: Vec<u8>,
 }
 
 /// One durable collection of an actor.

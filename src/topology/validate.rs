@@ -461,6 +461,7 @@ mod tests {
             schema_text: String::new(),
             size,
             align: 8,
+            initial: Vec::new(),
         };
         assert_eq!(check_cell(&cell(CELL_SIZE_MAX), "book", "quotes"), Ok(()));
         let error = check_cell(&cell(CELL_SIZE_MAX + 1), "book", "quotes")

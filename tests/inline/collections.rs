@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use airssys_rt::Inline;
 use airssys_rt::prelude::*;
 
 const RETRY: u64 = 1000;
@@ -73,6 +74,8 @@ fn each_message_is_kept_once_however_often_its_step_is_run() {
     }
     assert_eq!(counts.try_recv().unwrap(), Some(1));
     assert_eq!(counts.try_recv().unwrap(), Some(2));
+    // What the step in work has changed beyond these is undone by now, and in the look, too.
+    assert_eq!(kept(&bus), (vec![7, RETRY], vec![(0, 1), (7, 1)]));
     bus.kill("keeping").unwrap();
     for _ in 0..10 {
         bus.turn().unwrap();
@@ -86,4 +89,22 @@ fn each_message_is_kept_once_however_often_its_step_is_run() {
         assert!(turned.is_err(), "it has panicked");
     }
     assert_eq!(counts.try_recv().unwrap(), None);
+    let expected = (vec![7, RETRY, 8, 9], vec![(0, 1), (7, 1), (8, 1), (9, 1)]);
+    assert_eq!(kept(&bus), expected);
+    let refused = bus.collection("keeping", "table").unwrap_err();
+    let text = refused.to_string();
+    assert!(
+        text.contains("no collection `table`; it has: vector, map"),
+        "{text}"
+    );
+}
+
+/// What an observer finds.
+fn kept(bus: &Inline) -> (Vec<u64>, Vec<(u64, u64)>) {
+    let vector = bus.collection("keeping", "vector").unwrap();
+    let map = bus.collection("keeping", "map").unwrap();
+    let mut entries = map.map().unwrap();
+    entries.sort_unstable();
+    assert_eq!(map.get::<u64, u64>(&7).unwrap(), Some(1));
+    (vector.vector().unwrap(), entries)
 }

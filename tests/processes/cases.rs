@@ -1,8 +1,8 @@
 //! The list of cases.
 
 use crate::{
-    collections, endings, failures, family, host, kills, memory, namespaces, places, poison,
-    resume, signals, trace, untrusted,
+    capsules, collections, endings, failures, family, hoarder, host, kills, memory, namespaces,
+    places, poison, resume, signals, trace, untrusted,
 };
 
 /// One test, run by a process of its own.
@@ -90,6 +90,14 @@ pub(crate) const CASES: &[Case] = &[
         poison::state_starts_anew,
     ),
     case(
+        "collections_start_anew_with_the_cells_whoever_is_killed",
+        hoarder::state_starts_anew,
+    ),
+    case(
+        "a_message_that_kills_its_supervisor_too_is_set_aside",
+        hoarder::the_launcher_dies_too,
+    ),
+    case(
         "three_letters_in_a_row_end_the_topology",
         poison::state_is_to_blame,
     ),
@@ -99,6 +107,14 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case("a_stopped_process_is_left_alone", failures::stopped),
     case("a_hung_process_is_killed_and_restarted", failures::hung),
+    case(
+        "the_clock_of_a_killed_step_is_kept_and_read_again",
+        capsules::reading_of_a_killed_step,
+    ),
+    case(
+        "a_full_disk_keeps_nothing_and_ends_nothing",
+        capsules::on_a_full_disk,
+    ),
     case(
         "exit_code_70_for_a_step_that_can_not_end",
         failures::step_too_large,
@@ -228,7 +244,9 @@ pub(crate) const HELPERS: &[(&str, fn())] = &[
     ("grandchild", family::be_a_grandchild),
     ("join-twice", endings::join_twice),
     ("resume-traffic", resume::resume_traffic),
+    ("resume-poisoned", hoarder::resume_poisoned),
     ("finish-and-stay", resume::finish_and_stay),
+    ("crash-on-a-full-disk", capsules::crash_on_a_full_disk),
     ("launch-inside", namespaces::launch_one_inside),
     ("join-stubborn", endings::join_stubborn),
     ("join-two", signals::join_two),

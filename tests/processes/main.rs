@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod capsules;
 mod cases;
 mod child;
 mod collections;
@@ -18,6 +19,7 @@ mod endings;
 mod failures;
 mod family;
 mod harness;
+mod hoarder;
 mod host;
 mod kills;
 mod memory;

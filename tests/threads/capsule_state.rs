@@ -95,6 +95,10 @@ fn check(capsule: &Capsule, scratch: &Scratch, answer: [u64; 3]) {
     let mended = replay(capsule, &keeper("replayed", true, &scratch.0)).unwrap();
     assert!(mended.is_committed());
     assert_eq!(mended.sent::<[u64; 3]>("answers").unwrap(), [answer]);
+    let seen = mended.collection("seen").unwrap().vector::<u64>().unwrap();
+    let [number, _, count] = answer;
+    assert_eq!((seen.last(), seen.len() as u64), (Some(&number), count));
+    assert!(mended.collection("numbers").is_err());
 }
 
 #[test]

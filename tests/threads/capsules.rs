@@ -3,11 +3,14 @@
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use airssys_rt::prelude::*;
-use airssys_rt::{Capsule, Crash, ReplayError, Report, replay};
+use airssys_rt::{Capsule, Crash, ReplayError, Replayed, Report, RunError, replay};
 
-use crate::common::{bus_name, join};
+use crate::common::{bus_name, bus_path, join};
 
 #[message]
 #[derive(Debug, PartialEq)]
@@ -92,9 +95,13 @@ impl Actor for Fills {
 }
 
 fn desk(bus: &str, is_fixed: bool, capsules: &Path) -> Topology {
+    desk_with(LinkOptions::new(64), bus, is_fixed, capsules)
+}
+
+fn desk_with(orders: LinkOptions, bus: &str, is_fixed: bool, capsules: &Path) -> Topology {
     let mut plan = Topology::builder("desk");
     plan.bus(bus).capsules(capsules, 4, 1 << 20);
-    let (order_out, order_in) = plan.link::<Order>("orders", 64);
+    let (order_out, order_in) = plan.link_with::<Order>("orders", orders);
     let (fill_out, fill_in) = plan.link::<u64>("fills", 64);
     plan.partition("feed")
         .actor("feed", order_out, |orders| Feed { orders });
@@ -179,10 +186,25 @@ fn the_step_that_fell_is_kept_and_falls_again_until_it_is_mended() {
     let line = format!("in work {FALLS_AT}: id={FALLS_AT} price=1.5 symbol=\"ABC\"");
     assert!(text.contains(&line), "{text}");
 
-    // The same panic, of the same reading.
-    let before = panicked(|| drop(replay(&capsule, &desk(&bus, false, &scratch.0))));
+    let mended = replays(&capsule, message, LinkOptions::new(64), &scratch);
+    let unknown = mended.sent::<u64>("orders").unwrap_err().to_string();
+    assert_eq!(
+        unknown,
+        "actor `desk` has no output `orders`, which the capsule has; it has: fills"
+    );
+    // And by a topology that sets messages aside since then.
+    let since = LinkOptions::new(64).dead_letters(4);
+    replays(&capsule, message, since, &scratch);
+}
+
+/// The same panic, of the same reading; and what the mended desk does.
+fn replays(capsule: &Capsule, message: &str, orders: LinkOptions, scratch: &Scratch) -> Replayed {
+    let bus = "replayed";
+    let input = &capsule.inputs[0];
+    let broken = desk_with(orders, bus, false, &scratch.0);
+    let before = panicked(|| drop(replay(capsule, &broken)));
     assert_eq!(before, *message);
-    let mended = replay(&capsule, &desk(&bus, true, &scratch.0)).unwrap();
+    let mended = replay(capsule, &desk_with(orders, bus, true, &scratch.0)).unwrap();
     assert_eq!(mended.result(), Ok(Step::Busy));
     assert!(mended.is_committed());
     let ids: Vec<u64> = (input.received..=FALLS_AT).collect();
@@ -192,11 +214,7 @@ fn the_step_that_fell_is_kept_and_falls_again_until_it_is_mended() {
         mended.cell::<f64>("last").unwrap().to_bits(),
         1.5_f64.to_bits()
     );
-    let unknown = mended.sent::<u64>("orders").unwrap_err().to_string();
-    assert_eq!(
-        unknown,
-        "actor `desk` has no output `orders`, which the capsule has; it has: fills"
-    );
+    mended
 }
 
 struct Nothing;
@@ -261,6 +279,82 @@ fn a_topology_that_does_not_fit_is_told_with_both_sides() {
         error.to_string(),
         "actor `desk` has no output `fills`, which the capsule has; it has: none"
     );
+}
+
+/// Waits in its step over a number until it may go on.
+struct Waiting {
+    numbers: Receiver<u64>,
+    answers: Sender<u64>,
+    may_go_on: Arc<AtomicBool>,
+}
+
+const WAITS_AT: u64 = 7;
+
+impl Actor for Waiting {
+    fn step(&mut self) -> Result<Step, Refused> {
+        let Some(number) = self.numbers.try_recv() else {
+            return Ok(Step::Idle);
+        };
+        self.answers.send(number)?;
+        while number == WAITS_AT && !self.may_go_on.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        Ok(Step::Busy)
+    }
+}
+
+/// Its thread lives on: what it waits in is read off the regions all the same.
+#[test]
+fn a_thread_that_hangs_leaves_a_capsule() {
+    let scratch = Scratch::new("hang");
+    let bus = bus_name("hang-capsule");
+    let may_go_on = Arc::new(AtomicBool::new(false));
+    let topology = || {
+        let mut plan = Topology::builder("hang");
+        plan.bus(&bus).capsules(&scratch.0, 4, 1 << 20);
+        let (number_out, number_in) = plan.link::<u64>("numbers", 16);
+        let (answer_out, answer_in) = plan.link::<u64>("answers", 16);
+        plan.host().sends(number_out).receives(answer_in);
+        let may_go_on = Arc::clone(&may_go_on);
+        // Never parked: a sleeper owes no heartbeat.
+        plan.partition("waiting")
+            .wait(Wait::spin_then_yield())
+            .hang_after(Duration::from_secs(1))
+            .actor(
+                "waiting",
+                (number_in, answer_out),
+                move |(numbers, answers)| {
+                    let may_go_on = Arc::clone(&may_go_on);
+                    Waiting {
+                        numbers,
+                        answers,
+                        may_go_on,
+                    }
+                },
+            );
+        plan.build().unwrap()
+    };
+    let running = topology().launch(Launch::Threads).unwrap();
+    let mut numbers = running.sender::<u64>("numbers").unwrap();
+    for number in [1, 2, WAITS_AT, 3] {
+        numbers.try_send(number).unwrap();
+    }
+    let error = join(running).unwrap_err();
+    may_go_on.store(true, Ordering::SeqCst);
+    fs::remove_dir_all(bus_path(&bus)).unwrap();
+    let RunError::Escalated { report, .. } = error else {
+        panic!("{error}");
+    };
+    let kept = report.monitor.capsules();
+    assert_eq!((kept.written, kept.lost), (1, 0));
+    let capsule = Capsule::open(kept.newest.unwrap()).unwrap();
+    assert_eq!(capsule.crash, Crash::Hang);
+    let input = &capsule.inputs[0];
+    assert_eq!((input.received, input.in_work), (2, 1), "{capsule}");
+    assert_eq!(capsule.outputs[0].sent, 2, "{capsule}");
+    let replayed = replay(&capsule, &topology()).unwrap();
+    assert!(replayed.is_committed());
+    assert_eq!(replayed.sent::<u64>("answers").unwrap(), [WAITS_AT]);
 }
 
 #[test]

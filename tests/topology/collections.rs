@@ -1,7 +1,7 @@
 //! What a topology says of its durable collections and migrations before it is launched, and what `build` refuses of them.
 
 use airssys_rt::prelude::*;
-use airssys_rt::{Message, TopologyError};
+use airssys_rt::{Message, TopologyBuilder, TopologyError};
 
 use crate::refused::says;
 use crate::{Nothing, Tick};
@@ -154,7 +154,7 @@ fn migrations_lead_from_another_type_to_one_that_there_is() {
     );
     assert_eq!(
         refused_migration(["base", "orders"], byte),
-        "it is a map, whose entries can't be migrated"
+        "it is a map: use `.migrate_map(..)`"
     );
     assert_eq!(
         refused_migration(["base", "last"], byte),
@@ -164,6 +164,35 @@ fn migrations_lead_from_another_type_to_one_that_there_is() {
         refused_migration(["base", "last"], |old: &Tick| *old),
         "both of its types are the same"
     );
+    let refused = |state: &str, migrate: fn(&mut TopologyBuilder, &str)| {
+        let mut plan = Topology::builder("quotes");
+        let ends = (durable::<Tick>("last"), durable::vector::<Tick>("all", 4));
+        plan.partition("base").actor("base", ends, |_| Nothing);
+        migrate(&mut plan, state);
+        plan.build().unwrap_err().to_string()
+    };
+    let of_map: fn(&mut TopologyBuilder, &str) = |plan, state| {
+        plan.migrate_map("base", state, |key: &u64, tick: &Tick| (*key as u32, *tick));
+    };
+    let capacity: fn(&mut TopologyBuilder, &str) = |plan, state| {
+        plan.migrate_capacity("base", state);
+    };
+    for (state, migrate, problem) in [
+        ("last", of_map, "it is a cell: use `.migrate(..)`"),
+        (
+            "all",
+            of_map,
+            "it is a vector, not a map: use `.migrate(..)`",
+        ),
+        (
+            "last",
+            capacity,
+            "the actor has no such collection, and nothing else has",
+        ),
+    ] {
+        let text = refused(state, migrate);
+        assert!(text.contains(problem), "{text}");
+    }
     let mut plan = Topology::builder("quotes");
     plan.partition("base")
         .actor("base", durable::<Tick>("last"), |_| Nothing);

@@ -2,6 +2,7 @@
 //!
 //! Everything they know lies in durable cells: an incarnation goes on where the last committed step ended.
 
+mod desk;
 mod hands;
 mod middle;
 mod sink;
@@ -29,6 +30,9 @@ pub(crate) const SENT: &str = "sent";
 pub(crate) const LOG: &str = "log";
 pub(crate) const FIXED: &str = "fixed";
 pub(crate) const SEEN: &str = "seen";
+/// The cells of a middle whose messages may be set aside: letters handled again, and the count.
+pub(crate) const AGAIN: &str = "again";
+pub(crate) const TALLY: &str = "letters";
 
 /// What the middle's last cell holds for ever: no step touches it.
 pub(crate) const FIXED_VALUE: u64 = 0x00f1_00f1_00f1_00f1;

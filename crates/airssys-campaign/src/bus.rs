@@ -17,17 +17,20 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use airssys_ringbuf::Message;
 use airssys_ringbuf::layout::{
-    Layout, RingShape, SCANNED_LINKS_MAX, actor_section, cell_section, credit_section,
-    hints_section, ring_section,
+    Layout, RingShape, SCANNED_LINKS_MAX, actor_section, blame_section, cell_section,
+    credit_section, hints_section, ring_section,
 };
 use airssys_ringbuf::region::{
     Access, Expected, Region, RegionPlan, Section, SectionKind, boot_id,
 };
 
+use airssys_ringbuf::step::{Note, Tally};
+
 use crate::actors::{
-    FIXED, LOG, Log, MIDDLE, SEEN, SENT, SINK, SOURCE, STATE, SinkState, SourceState, TAKEN,
-    cell_name,
+    AGAIN, FIXED, LOG, Log, MIDDLE, SEEN, SENT, SINK, SOURCE, STATE, SinkState, SourceState, TAKEN,
+    TALLY, cell_name,
 };
+use crate::court::{Court, LETTERS, NOTES};
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::traffic::{Flow, IN, Item, Link, OUT};
@@ -94,6 +97,12 @@ pub(crate) struct Bus {
     pub(crate) middle: Place,
     /// Where the sink's actor, cell and credits lie.
     pub(crate) sink: Place,
+    /// What is held against the middle's messages, where they may be set aside.
+    pub(crate) court: Option<Court>,
+    /// Where the middle tells what it has in hand, if that is judged.
+    pub(crate) witness: Option<Place>,
+    /// How many letters there is room for.
+    letters: u64,
 }
 
 /// The bytes of all three regions.
@@ -139,6 +148,19 @@ impl Bus {
     ///
     /// [`Failure::Broken`] if `/dev/shm` has no room for them, or a capacity isn't a power of two.
     pub(crate) fn create(shape: Shape) -> Result<Self, Failure> {
+        Self::with(shape, 0, false)
+    }
+
+    /// The same for a life that is judged, with room for so many letters; 0 is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create).
+    pub(crate) fn judged(shape: Shape, letters: u64) -> Result<Self, Failure> {
+        Self::with(shape, letters, true)
+    }
+
+    fn with(shape: Shape, letters: u64, judged: bool) -> Result<Self, Failure> {
         let directory = Directory::create()
             .map_err(|error| Failure::broken("creating a directory in /dev/shm", error))?;
         let boot = boot_id().map_err(|error| Failure::broken("reading the boot id", error))?;
@@ -150,7 +172,9 @@ impl Bus {
         ];
         source.extend(rings(ins, shape.inputs)?);
         source.extend(hints(MIDDLE, ins.len()));
-        let mut middle = vec![actor_section(MIDDLE, ins.len(), outs.len())];
+        let hidden = if letters > 0 { 2 } else { 0 };
+        let inputs = ins.len() + hidden;
+        let mut middle = vec![actor_section(MIDDLE, inputs, outs.len() + hidden)];
         middle.extend((0..ins.len()).map(|index| cell::<Flow>(MIDDLE, &cell_name(TAKEN, index))));
         middle.extend((0..outs.len()).map(|index| cell::<Flow>(MIDDLE, &cell_name(SENT, index))));
         middle.push(cell::<Log>(MIDDLE, LOG));
@@ -158,6 +182,14 @@ impl Bus {
         middle.extend(ins.iter().map(|link| credit_section(link.name)));
         middle.extend(rings(outs, shape.outputs)?);
         middle.extend(hints(SINK, outs.len()));
+        let mut court = None;
+        if letters > 0 {
+            middle.extend(letters_sections(letters)?);
+            let charges = vec![blame_section(MIDDLE, ins.len())];
+            court = Some(Court::new(place("supervisor", charges)?));
+        }
+        let words = vec![blame_section(MIDDLE, inputs + 1)];
+        let witness = judged.then(|| place("witness", words)).transpose()?;
         let mut sink = vec![
             actor_section(SINK, outs.len(), 0),
             cell::<SinkState>(SINK, SEEN),
@@ -168,7 +200,37 @@ impl Bus {
             source: place(SOURCE, source)?,
             middle: place(MIDDLE, middle)?,
             sink: place(SINK, sink)?,
+            court,
+            witness,
+            letters,
         })
+    }
+
+    /// The middle's inputs and outputs, the hidden ones included: letters and notes, behind all others.
+    pub(crate) fn ends(&self) -> (usize, usize) {
+        let hidden = if self.letters > 0 { 2 } else { 0 };
+        let Shape { inputs, outputs } = self.shape;
+        (inputs.len() + hidden, outputs.len() + hidden)
+    }
+
+    /// The names and capacities of the middle's inputs.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let names = self.shape.ins().iter().map(|link| link.name);
+        let wires = self.shape.inputs.iter().map(|wire| wire.capacity);
+        names.zip(wires).chain(self.hidden())
+    }
+
+    /// The names of the middle's outputs, and the size of their messages.
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        let links = self.shape.outs().iter();
+        let links = links.map(|link| (link.name, size_of::<Item>()));
+        let sizes = [size_of::<Item>(), size_of::<Note>()].into_iter();
+        links.chain(self.hidden().map(|(name, _)| name).zip(sizes))
+    }
+
+    fn hidden(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        let hidden = [(LETTERS, self.letters), (NOTES, self.letters)];
+        hidden.into_iter().filter(|(_, capacity)| *capacity > 0)
     }
 
     /// Where the count of the middle's hints is in its image, if it hints.
@@ -238,6 +300,26 @@ fn ring(link: &str, wire: Wire) -> Result<Section, Failure> {
         )
     })?;
     Ok(ring_section(link, &Item::SCHEMA.to_text(), &shape))
+}
+
+/// What the middle's region has besides, where messages of an input may be set aside: two links to itself, cells.
+fn letters_sections(capacity: u64) -> Result<Vec<Section>, Failure> {
+    let wire = Wire::sequenced(capacity);
+    let notes = RingShape::with_layout(
+        size_of::<Note>(),
+        capacity,
+        false,
+        Layout::of(size_of::<Note>()),
+    );
+    let notes = notes.ok_or_else(|| Failure::broken("the notes' ring", capacity))?;
+    Ok(vec![
+        cell::<Flow>(MIDDLE, AGAIN),
+        cell::<Tally>(MIDDLE, TALLY),
+        ring(LETTERS, wire)?,
+        credit_section(LETTERS),
+        ring_section(NOTES, &Note::SCHEMA.to_text(), &notes),
+        credit_section(NOTES),
+    ])
 }
 
 /// What the sender of so many links to `receiver` hints by.

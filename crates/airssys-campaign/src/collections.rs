@@ -11,10 +11,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use airssys_ringbuf::step::mistake;
 
-use self::lives::{LIVES, Life, RECOVERY, body};
+use self::lives::{Does, LIVES, Life, RECOVERY, RESET, body, resumed};
 use self::owner::{Bus, Kept, Owner, Plan};
 use crate::failure::{Failure, ensure};
 use crate::instructions::{Stepped, Stop};
+use crate::points::Caught;
 use crate::process::{End, OneCore};
 use crate::snapshot::Point;
 
@@ -52,14 +53,15 @@ struct Snapshot {
     image: Vec<u8>,
 }
 
-/// Leads every life and judges what a kill at each of its instructions leaves. `note` says whether a failure ends it.
+/// Leads every life and judges what a kill at each of its instructions leaves. `note` says whether a failure, met with so many
+/// judgements, ends it.
 ///
 /// # Errors
 ///
 /// What `note` makes of a failure; [`Failure::Broken`] if a life can't be led.
 pub(crate) fn every_instruction<const MISTAKE: u8>(
     budget: Option<Budget>,
-    mut note: impl FnMut(Failure) -> Result<(), Failure>,
+    mut note: impl FnMut(Failure, usize) -> Result<(), Failure>,
 ) -> Result<Tally, Failure> {
     let _pinned = OneCore::pin();
     let expected = owner::undisturbed()?;
@@ -67,10 +69,14 @@ pub(crate) fn every_instruction<const MISTAKE: u8>(
         expected,
         tally: Tally::default(),
     };
-    for life in &LIVES {
-        let mut at_life = |failure: Failure| note(failure.at(life.name));
+    // Each mistake is one of the lives that it can show in.
+    let of_resets = mistake::RESETS.contains(&MISTAKE);
+    let lives = LIVES.iter().filter(|_| !of_resets);
+    let resets = of_resets || MISTAKE == mistake::NONE;
+    for life in lives.chain(resets.then_some(&RESET)) {
+        let mut at_life = |failure: Failure, trials| note(failure.at(life.name), trials);
         let led = campaign.lead(life, budget, &mut at_life);
-        led.or_else(&mut at_life)?;
+        led.or_else(|failure| at_life(failure, campaign.tally.trials))?;
     }
     Ok(campaign.tally)
 }
@@ -86,18 +92,22 @@ impl<const MISTAKE: u8> Campaign<MISTAKE> {
         &mut self,
         life: &Life,
         budget: Option<Budget>,
-        note: &mut impl FnMut(Failure) -> Result<(), Failure>,
+        note: &mut impl FnMut(Failure, usize) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let bus = Bus::create()?;
         life.prepare::<MISTAKE>(&bus)?;
         let start = bus.image()?;
-        let (points, snapshots) = trace(&bus, body::<MISTAKE>(&bus, life.steps), RECOVERY)?;
+        let from = match life.does {
+            Does::Steps(_) => RECOVERY,
+            Does::Reset => 0,
+        };
+        let (points, snapshots) = trace(&bus, body::<MISTAKE>(&bus, life), from)?;
         self.tally.points += points;
         self.tally.memories += snapshots.len();
-        let mut steps = 0;
+        let mut far = Far::new(life);
         for snapshot in &snapshots {
-            let judged = self.judge(&bus, &snapshot.image, &mut steps);
-            judged.or_else(|failure| note(failure.at(snapshot.point)))?;
+            let judged = self.judge(&bus, &snapshot.image, &mut far);
+            judged.or_else(|failure| note(failure.at(snapshot.point), self.tally.trials))?;
         }
         let Some(budget) = budget else {
             return Ok(());
@@ -105,48 +115,58 @@ impl<const MISTAKE: u8> Campaign<MISTAKE> {
         let is_due = |index: usize, stride: usize| (index + budget.offset).is_multiple_of(stride);
         for (index, killed) in snapshots.iter().enumerate() {
             if is_due(index, budget.second_life_stride) {
-                let judged = self.second_life(&bus, &killed.image);
-                judged.or_else(|failure| note(failure.at(format!("{}, again", killed.point))))?;
+                let judged = self.second_life(&bus, life, &killed.image);
+                let place = format!("{}, again", killed.point);
+                judged.or_else(|failure| note(failure.at(place), self.tally.trials))?;
             }
             if is_due(index, budget.kill_stride) {
                 bus.restore(&start)?;
-                kill_at(body::<MISTAKE>(&bus, life.steps), killed.point)?;
+                kill_at(body::<MISTAKE>(&bus, life), killed.point)?;
                 self.tally.kills += 1;
                 let image = bus.image()?;
-                let judged = self.judge(&bus, &image, &mut 0);
-                judged.or_else(|failure| note(failure.at(format!("{}, really", killed.point))))?;
+                let judged = self.judge(&bus, &image, &mut Far::new(life));
+                let place = format!("{}, really", killed.point);
+                judged.or_else(|failure| note(failure.at(place), self.tally.trials))?;
             }
         }
         Ok(())
     }
 
     /// From what a kill has left: a life from its very start, each memory of which is judged.
-    fn second_life(&mut self, bus: &Bus, killed: &[u8]) -> Result<(), Failure> {
+    fn second_life(&mut self, bus: &Bus, life: &Life, killed: &[u8]) -> Result<(), Failure> {
         bus.restore(killed)?;
-        let (points, snapshots) = trace(bus, body::<MISTAKE>(bus, &[]), 0)?;
+        let (points, snapshots) = trace(bus, body::<MISTAKE>(bus, &resumed(life)), 0)?;
         self.tally.second_points += points;
         self.tally.second_memories += snapshots.len();
-        let mut steps = 0;
+        let mut far = Far::new(life);
         for snapshot in &snapshots {
-            let judged = self.judge(bus, &snapshot.image, &mut steps);
+            let judged = self.judge(bus, &snapshot.image, &mut far);
             judged.map_err(|failure| failure.at(snapshot.point))?;
         }
         Ok(())
     }
 
-    /// Whether the next incarnation finds the state after a whole number of steps, no fewer than `at_least`, and goes on.
-    fn judge(&mut self, bus: &Bus, image: &[u8], at_least: &mut u64) -> Result<(), Failure> {
+    /// Whether the next incarnation finds the state after a whole number of steps, no less than before, and goes on; and whether one
+    /// that is told to have it start anew does, if this one was.
+    fn judge(&mut self, bus: &Bus, image: &[u8], far: &mut Far) -> Result<(), Failure> {
         self.tally.trials += 1;
-        bus.restore(image)?;
-        let judged = catch_unwind(AssertUnwindSafe(|| self.goes_on(bus, at_least)));
+        let judged = catch_unwind(AssertUnwindSafe(|| {
+            bus.restore(image)?;
+            self.goes_on(bus, far)?;
+            if let Some(after) = far.resets_after {
+                bus.restore(image)?;
+                bus.reset::<MISTAKE>(after)?;
+                self.goes_on(bus, &mut Far { done: 1, ..*far })?;
+            }
+            Ok(())
+        }));
         judged.unwrap_or_else(|_| Err(Failure::Violated("the next life panicked".to_owned())))
     }
 
-    fn goes_on(&self, bus: &Bus, at_least: &mut u64) -> Result<(), Failure> {
+    fn goes_on(&self, bus: &Bus, far: &mut Far) -> Result<(), Failure> {
         let mut owner = Owner::<MISTAKE>::attach(bus)?;
         let steps = owner.steps();
-        ensure!(steps >= *at_least, "{steps} steps, {at_least} before");
-        *at_least = steps;
+        far.has_come(steps)?;
         self.is_as_expected(&owner, steps)?;
         // What is tried and given up is another thing than what is done then.
         owner.step(Plan::Abort)?;
@@ -163,6 +183,39 @@ impl<const MISTAKE: u8> Campaign<MISTAKE> {
             found == *expected,
             "after {steps} steps there is {found:?}, expected {expected:?}"
         );
+        Ok(())
+    }
+}
+
+/// How far a life has come.
+#[derive(Clone, Copy, Debug)]
+struct Far {
+    /// Steps that it has committed; or, if it has the state start anew, 0 before that and one more than the steps after it.
+    done: u64,
+    /// After how many steps it has, if it has.
+    resets_after: Option<u64>,
+}
+
+impl Far {
+    fn new(life: &Life) -> Self {
+        Self {
+            done: 0,
+            resets_after: match life.does {
+                Does::Steps(_) => None,
+                Does::Reset => Some(life.committed()),
+            },
+        }
+    }
+
+    /// The next incarnation has found the state after so many steps.
+    fn has_come(&mut self, steps: u64) -> Result<(), Failure> {
+        let done = match self.resets_after {
+            None => steps,
+            Some(after) if after == steps => 0,
+            Some(_) => steps + 1,
+        };
+        ensure!(done >= self.done, "{steps} steps, {self:?} before");
+        self.done = done;
         Ok(())
     }
 }
@@ -222,14 +275,41 @@ fn kill_at(body: impl Fn() -> i32, point: Point) -> Result<(), Failure> {
 /// [`Failure::Broken`] alone.
 pub(crate) fn catch(number: u8) -> Result<(Tally, Vec<String>), Failure> {
     let mut violations = Vec::new();
-    let note = |failure: Failure| match failure {
+    let tally = planted(number, |failure, _| match failure {
         Failure::Violated(what) => {
             violations.push(what);
             Ok(())
         }
         Failure::Broken(_) => Err(failure),
-    };
-    let tally = match number {
+    });
+    Ok((tally?, violations))
+}
+
+/// A planted mistake, up to the judgement that catches it.
+///
+/// # Errors
+///
+/// [`Failure::Broken`] alone.
+pub(crate) fn catch_first(number: u8) -> Result<Option<Caught>, Failure> {
+    let mut caught = None;
+    let led = planted(number, |failure, trials| {
+        if let Failure::Violated(how) = &failure {
+            let how = how.clone();
+            caught.get_or_insert(Caught { trials, how });
+        }
+        Err(failure)
+    });
+    match led {
+        Err(failure @ Failure::Broken(_)) => Err(failure),
+        _ => Ok(caught),
+    }
+}
+
+fn planted(
+    number: u8,
+    note: impl FnMut(Failure, usize) -> Result<(), Failure>,
+) -> Result<Tally, Failure> {
+    match number {
         mistake::CHANGED_BEFORE_LOGGED => {
             every_instruction::<{ mistake::CHANGED_BEFORE_LOGGED }>(None, note)
         }
@@ -239,7 +319,16 @@ pub(crate) fn catch(number: u8) -> Result<(Tally, Vec<String>), Failure> {
         mistake::UNDO_UNTAGGED => every_instruction::<{ mistake::UNDO_UNTAGGED }>(None, note),
         mistake::UNDO_KEPT => every_instruction::<{ mistake::UNDO_KEPT }>(None, note),
         mistake::UNDO_FORWARD => every_instruction::<{ mistake::UNDO_FORWARD }>(None, note),
+        mistake::UNDO_EMPTIED_EARLY => {
+            every_instruction::<{ mistake::UNDO_EMPTIED_EARLY }>(None, note)
+        }
+        mistake::RESET_BEFORE_COMMIT => {
+            every_instruction::<{ mistake::RESET_BEFORE_COMMIT }>(None, note)
+        }
+        mistake::RESET_NOT_RESUMED => {
+            every_instruction::<{ mistake::RESET_NOT_RESUMED }>(None, note)
+        }
+        mistake::RESET_KEPT => every_instruction::<{ mistake::RESET_KEPT }>(None, note),
         _ => every_instruction::<{ mistake::NONE }>(None, note),
-    };
-    Ok((tally?, violations))
+    }
 }

@@ -1,16 +1,21 @@
 //! What must hold after a kill, found out by going on.
 
+mod letters;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use airssys_ringbuf::region::SectionKind;
 use airssys_ringbuf::step::{Progress, progress};
 
+use self::letters::Fates;
 use crate::actors::{
     FIXED_VALUE, Incarnation, Kept, MIDDLE, Plan, Sink, Source, Subject, Turn, attach,
 };
 use crate::bus::Bus;
+use crate::court::LETTERED;
 use crate::failure::{Failure, ensure};
-use crate::place::word_at;
-use crate::traffic::{Answers, Flow, IN, Item, OUT};
+use crate::place::{Place, word_at};
+use crate::traffic::{Answers, Flow, IN, OUT};
 use crate::watch::Watch;
 
 /// Rounds of all three actors within which every life has come to its end.
@@ -80,6 +85,7 @@ impl Trial<'_> {
     fn go_on(&mut self, first: First, waiting: Option<Sink>) -> Result<(), Failure> {
         let bus = self.kill.bus;
         self.look()?;
+        letters::check_work(bus, &self.committed()?)?;
         let mut source = Source::attach(bus, 0)?;
         let mut sink = match waiting {
             Some(sink) => sink,
@@ -122,6 +128,7 @@ impl Trial<'_> {
         let before = self.committed()?;
         let turn = middle.step(plan)?;
         self.look()?;
+        letters::check_no_work(self.kill.bus, self.kill.next.nonce)?;
         self.check_consistent(middle)?;
         if turn != Turn::Done {
             self.check_credit(&before)?;
@@ -134,43 +141,38 @@ impl Trial<'_> {
     }
 
     fn committed(&self) -> Result<Progress, Failure> {
-        let Bus { middle, shape, .. } = self.kill.bus;
-        let (ins, outs) = (shape.inputs.len(), shape.outputs.len());
-        Ok(progress(&middle.seen, MIDDLE, ins, outs)?)
+        let (ins, outs) = self.kill.bus.ends();
+        Ok(progress(&self.kill.bus.middle.seen, MIDDLE, ins, outs)?)
     }
 
     /// What peers see is committed: no message above `out_to`, no credit above the in position, no close but by an end.
     fn nothing_is_ahead(&self) -> Result<(), Failure> {
-        let Bus { middle, shape, .. } = self.kill.bus;
+        let Bus { middle, .. } = self.kill.bus;
         let committed = self.committed()?;
         let image = middle.image()?;
-        for (link, received) in shape.ins().iter().zip(committed.received) {
-            let (credit, close) = middle.credit_words(link.name)?;
+        for ((link, _), received) in self.kill.bus.inputs().zip(committed.received) {
+            let (credit, close) = middle.credit_words(link)?;
             let (credit, close) = (word_at(&image, credit), word_at(&image, close));
             ensure!(
                 credit <= received,
-                "credit {credit} of `{}` while {received} messages are committed",
-                link.name
+                "credit {credit} of `{link}` while {received} messages are committed"
             );
             ensure!(
                 close == 0 || committed.done,
-                "`{}` is closed by a receiver that has not ended",
-                link.name
+                "`{link}` is closed by a receiver that has not ended"
             );
         }
-        for (link, sent) in shape.outs().iter().zip(committed.sent) {
-            let ring = middle.ring_words(link.name, size_of::<Item>())?;
+        for ((link, payload), sent) in self.kill.bus.outputs().zip(committed.sent) {
+            let ring = middle.ring_words(link, payload)?;
             let shown = ring.shows.iter().map(|word| word_at(&image, *word));
             let newest = shown.max().unwrap_or(0);
             ensure!(
                 newest <= sent,
-                "{newest} messages of `{}` are visible, {sent} committed",
-                link.name
+                "{newest} messages of `{link}` are visible, {sent} committed"
             );
             ensure!(
                 word_at(&image, ring.close) == 0 || committed.done,
-                "`{}` is closed by a sender that has not ended",
-                link.name
+                "`{link}` is closed by a sender that has not ended"
             );
         }
         Ok(())
@@ -183,22 +185,16 @@ impl Trial<'_> {
 
     /// Credit is stored when an eighth of a ring is behind, and after any turn in which that link's position did not move.
     fn check_credit(&self, before: &Progress) -> Result<(), Failure> {
-        let Bus { middle, shape, .. } = self.kill.bus;
         let after = self.committed()?;
-        let image = middle.image()?;
+        let image = self.kill.bus.middle.image()?;
         let positions = before.received.iter().zip(&after.received);
-        for ((link, wire), (before, after)) in IN.iter().zip(shape.inputs).zip(positions) {
-            let credit = self.credit(&image, link.name)?;
+        for ((link, capacity), (before, after)) in self.kill.bus.inputs().zip(positions) {
+            let credit = self.credit(&image, link)?;
             let moved = before != after;
-            let most = if moved {
-                (wire.capacity / 8).max(1) - 1
-            } else {
-                0
-            };
+            let most = if moved { (capacity / 8).max(1) - 1 } else { 0 };
             ensure!(
                 credit <= *after && after - credit <= most,
-                "credit {credit} of `{}` after a step that took it from {before} to {after}",
-                link.name
+                "credit {credit} of `{link}` after a step that took it from {before} to {after}"
             );
         }
         Ok(())
@@ -211,7 +207,7 @@ impl Trial<'_> {
         }
         let sent = self.committed()?.sent;
         let seen = sink.state().seen;
-        for ((link, sent), seen) in OUT.iter().zip(sent).zip(seen) {
+        for ((link, sent), seen) in self.kill.bus.shape.outs().iter().zip(sent).zip(seen) {
             ensure!(
                 sent == seen.count,
                 "`{}`: {sent} messages sent, a receiver that waits for them was shown {} by recovery",
@@ -231,13 +227,12 @@ impl Trial<'_> {
         let recovered = bus.middle.image()?;
         self.watch.look(&recovered)?;
         self.check_consistent(&*middle)?;
-        for (link, taken) in IN.iter().zip(middle.kept().taken) {
-            let credit = self.credit(&recovered, link.name)?;
+        letters::check_no_work(bus, next.nonce)?;
+        for ((link, _), received) in bus.inputs().zip(self.committed()?.received) {
+            let credit = self.credit(&recovered, link)?;
             ensure!(
-                credit == taken.count,
-                "recovered with credit {credit} of `{}`, {} messages consumed",
-                link.name,
-                taken.count
+                credit == received,
+                "recovered with credit {credit} of `{link}`, {received} messages consumed"
             );
         }
         if middle.is_done() {
@@ -254,21 +249,19 @@ impl Trial<'_> {
     }
 
     fn check_closed(&self, image: &[u8]) -> Result<(), Failure> {
-        let Bus { middle, shape, .. } = self.kill.bus;
-        for link in shape.ins() {
-            let (_, close) = middle.credit_words(link.name)?;
+        let Bus { middle, .. } = self.kill.bus;
+        for (link, _) in self.kill.bus.inputs() {
+            let (_, close) = middle.credit_words(link)?;
             ensure!(
                 word_at(image, close) != 0,
-                "`{}`: the middle has ended, and recovery didn't tell the source",
-                link.name
+                "`{link}`: the middle has ended, and recovery didn't tell the source"
             );
         }
-        for link in shape.outs() {
-            let ring = middle.ring_words(link.name, size_of::<Item>())?;
+        for (link, payload) in self.kill.bus.outputs() {
+            let ring = middle.ring_words(link, payload)?;
             ensure!(
                 word_at(image, ring.close) != 0,
-                "`{}`: the middle has ended, and recovery didn't tell the sink",
-                link.name
+                "`{link}`: the middle has ended, and recovery didn't tell the sink"
             );
         }
         Ok(())
@@ -285,29 +278,35 @@ impl Trial<'_> {
     /// State, positions and input agree.
     fn check_consistent(&self, middle: &dyn Subject) -> Result<(), Failure> {
         let kept = middle.kept();
-        let Bus {
-            middle: place,
-            shape,
-            ..
-        } = self.kill.bus;
-        let (ins, outs) = (shape.inputs.len(), shape.outputs.len());
+        let bus = self.kill.bus;
+        let place = &bus.middle;
+        let (ins, outs) = bus.ends();
         let committed = self.committed()?;
+        let fates: Vec<Fates> = (0..kept.taken.len())
+            .map(|input| letters::fates(bus, &committed, &kept, input))
+            .collect::<Result<_, _>>()?;
         let counts = |flows: &[Flow]| flows.iter().map(|flow| flow.count).collect::<Vec<_>>();
         let (taken, sent) = (counts(&kept.taken), counts(&kept.sent));
+        let handled: Vec<u64> = fates
+            .iter()
+            .map(|fates| fates.handled.len() as u64)
+            .collect();
         ensure!(
-            committed.received == taken && committed.sent == sent,
+            handled == taken && committed.sent[..sent.len()] == sent,
             "positions and state of different steps: {committed:?}, {kept:?}"
         );
         let ranges = place.ranges(&place.image()?, MIDDLE, ins, outs)?;
         let expected = kept.log.before.iter().copied().zip(sent);
         for (link, (range, expected)) in OUT.iter().zip(ranges.into_iter().zip(expected)) {
+            // A step past the handler sends no more than letters.
+            let is_past = bus.court.is_some() && range == (expected.1, expected.1);
             ensure!(
-                range == expected,
+                range == expected || is_past,
                 "`{}`: the record publishes {range:?}, the step sent {expected:?}",
                 link.name
             );
         }
-        check_model(&kept)?;
+        check_model(&kept, &fates)?;
         ensure!(
             committed.done == middle.is_done(),
             "done in the record: {}",
@@ -324,6 +323,7 @@ impl Trial<'_> {
         sink: &Sink,
     ) -> Result<(), Failure> {
         self.check_consistent(&*middle)?;
+        letters::check_obeyed(self.kill.bus, &self.committed()?)?;
         let kept = middle.kept();
         drop(middle);
         if self.kill.sink_ends == u64::MAX {
@@ -369,9 +369,16 @@ impl Trial<'_> {
         let mut ended = bus.middle.image()?;
         let next = attach(mistake, bus, next)?;
         // A step gives back when it is due, recovery gives back everything: nothing else may have changed.
-        for (link, taken) in IN.iter().zip(&kept.taken) {
-            let (credit, _) = bus.middle.credit_words(link.name)?;
-            ended[credit..credit + 8].copy_from_slice(&taken.count.to_ne_bytes());
+        let (ins, outs) = bus.ends();
+        let control = bus.middle.offset(SectionKind::Actor, MIDDLE)?;
+        let in_flight = Place::in_flight_at(control, ins, outs);
+        for (input, received) in self.committed()?.received.into_iter().enumerate() {
+            let link = bus.inputs().nth(input).map_or("", |(link, _)| link);
+            let (credit, _) = bus.middle.credit_words(link)?;
+            ended[credit..credit + 8].copy_from_slice(&received.to_ne_bytes());
+            // A step past the handler shows it nothing: what it moves is raised by the next life.
+            let shown = in_flight + 8 * (1 + input);
+            ended[shown..shown + 8].copy_from_slice(&received.to_ne_bytes());
         }
         ensure!(next.is_done(), "an incarnation after the end isn't done");
         ensure!(
@@ -388,22 +395,34 @@ impl Trial<'_> {
 }
 
 /// What it keeps is what a model has that never died: its input whole and in order, and one answer to each message of it.
-fn check_model(kept: &Kept) -> Result<(), Failure> {
-    for (link, taken) in IN.iter().zip(&kept.taken) {
+fn check_model(kept: &Kept, fates: &[Fates]) -> Result<(), Failure> {
+    for (input, (taken, fates)) in kept.taken.iter().zip(fates).enumerate() {
         ensure!(
-            *taken == Flow::of(*link, taken.count, 0),
+            *taken == letters::flow_of(input, &fates.handled),
             "`{}`: lost, repeated, torn or out of order: {taken:?}",
-            link.name
+            IN[input].name
         );
     }
-    check_answers(kept)
+    if let (Some(found), Some(fates)) = (&kept.again, fates.get(LETTERED)) {
+        ensure!(
+            *found == letters::flow_of(LETTERED, &fates.requeued),
+            "handled again {found:?}, expected {:?}",
+            fates.requeued
+        );
+    }
+    check_answered(kept, fates)
 }
 
-/// One answer to each message, and no cell of two steps.
+/// One answer to each message of a bus without letters, and no cell of two steps.
 pub(crate) fn check_answers(kept: &Kept) -> Result<(), Failure> {
+    let fates = kept.taken.iter().map(|taken| Fates::all(taken.count));
+    check_answered(kept, &fates.collect::<Vec<_>>())
+}
+
+fn check_answered(kept: &Kept, fates: &[Fates]) -> Result<(), Failure> {
     let mut answered = Answers::NONE;
-    for (link, taken) in IN.iter().zip(&kept.taken) {
-        for seq in 0..taken.count {
+    for (link, fates) in IN.iter().zip(fates) {
+        for seq in fates.each() {
             answered.add(Answers::to(*link, seq));
         }
     }

@@ -15,6 +15,7 @@ mod actors;
 mod bus;
 mod campaigns;
 mod collections;
+mod court;
 mod failure;
 mod hostile;
 mod instructions;
@@ -32,6 +33,7 @@ mod seed;
 mod snapshot;
 mod traffic;
 mod watch;
+mod witness;
 
 pub use campaigns::{ALL, Campaign, find};
 #[doc(hidden)]

@@ -4,6 +4,7 @@
 //! typed error or with something sound, and nothing is accessed outside of the mapping (its guard pages would end the process).
 
 pub(crate) mod ends;
+pub(crate) mod letters;
 pub(crate) mod mutate;
 pub(crate) mod shapes;
 

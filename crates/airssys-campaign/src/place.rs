@@ -11,7 +11,7 @@ use airssys_ringbuf::region::{Region, SectionKind};
 
 use crate::failure::Failure;
 
-const LINE_PAIR: usize = 128;
+const LINE_PAIR: usize = Place::LINE_PAIR;
 /// Where a ring's section has the word that observers are told by which slots may be written.
 const RESERVED: usize = LINE_PAIR;
 /// Where a ring's section has the tail of a contiguous ring.
@@ -31,6 +31,19 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Bytes that words of different writers never share.
+    pub(crate) const LINE_PAIR: usize = 128;
+
+    /// Bytes of a record: two words come before the positions, and each record has line pairs of its own.
+    pub(crate) const fn record_len(inputs: usize, outputs: usize) -> usize {
+        ((2 + inputs + 2 * outputs) * 8).next_multiple_of(Self::LINE_PAIR)
+    }
+
+    /// Where the words in flight are, of an actor whose control word is at `control`: whose work it is, then a word an input.
+    pub(crate) const fn in_flight_at(control: usize, inputs: usize, outputs: usize) -> usize {
+        control + Self::LINE_PAIR + 2 * Self::record_len(inputs, outputs)
+    }
+
     /// The bytes of all sections. What lies before them is never written.
     ///
     /// # Errors
@@ -125,6 +138,17 @@ impl Place {
         })
     }
 
+    /// Where the slot of a position of a ring is in the image.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Broken`] if there is no such ring.
+    pub(crate) fn slot(&self, link: &str, position: u64) -> Result<usize, Failure> {
+        let ring = self.own.section(SectionKind::Ring, link)?;
+        let slot = (position % ring.count * ring.stride) as usize;
+        Ok(ring.offset - self.span().0 + SLOTS + slot)
+    }
+
     /// Where the credit and the close of a link's receiving half are in the image.
     ///
     /// # Errors
@@ -148,8 +172,8 @@ impl Place {
         outputs: usize,
     ) -> Result<Vec<(u64, u64)>, Failure> {
         let control = self.offset(SectionKind::Actor, actor)?;
-        // The control word has a line pair of its own, as has each record; two words come before the positions.
-        let record = ((2 + inputs + 2 * outputs) * 8).next_multiple_of(LINE_PAIR);
+        // The control word has a line pair of its own.
+        let record = Self::record_len(inputs, outputs);
         let active = (word_at(image, control) & 1) as usize;
         let first = control + LINE_PAIR + active * record + (2 + inputs) * 8;
         let range = |output: usize| {

@@ -55,7 +55,9 @@ pub(crate) struct Tally {
     pub(crate) second_points: usize,
     /// Different memories among those.
     pub(crate) second_memories: usize,
-    /// Judgements in all.
+    /// Comparisons of what is said to be in work with what the handler has.
+    pub(crate) looks: usize,
+    /// Judgements in all, without these.
     pub(crate) trials: usize,
 }
 
@@ -163,13 +165,14 @@ impl Campaign {
 
     /// Traces a life from its marker `from` on and judges each memory in it.
     fn first_lives(&mut self, life: &Life, from: usize) -> Result<Stage, Failure> {
-        let bus = Bus::create(life.shape)?;
+        let bus = life.bus()?;
         let start = life.prepare(self.mistake, &bus, self.seed)?;
         let trace = trace(&bus, life.body(self.mistake, &bus, self.seed), from)?;
         let mut watch = Watch::new(&bus)?;
         watch.look(start.middle())?;
         self.tally.points += trace.points();
         self.tally.memories += trace.snapshots.len();
+        self.in_work(&trace)?;
         let mut seen = watch.clone();
         for snapshot in &trace.snapshots {
             let place = |failure: Failure| failure.at(format_args!("killed at {}", snapshot.point));
@@ -191,6 +194,17 @@ impl Campaign {
             trace,
             watch,
         })
+    }
+
+    /// What was in work in a life, told after each instruction.
+    fn in_work(&mut self, trace: &Trace) -> Result<(), Failure> {
+        self.tally.looks += trace.looks;
+        let Some((point, why)) = &trace.misjudged else {
+            return Ok(());
+        };
+        // That was found with so many looks, and nothing else.
+        self.tally.trials += trace.looks;
+        Err(Failure::Violated(format!("killed at {point}: {why}")))
     }
 
     /// Judges a kill that left this memory.
@@ -266,6 +280,7 @@ impl Campaign {
     fn second_life(&mut self, at: At<'_>, second: &Trace) -> Result<(), Failure> {
         self.tally.second_points += second.points();
         self.tally.second_memories += second.snapshots.len();
+        self.in_work(second)?;
         let mut watch = at.watch.clone();
         for (snapshot, first) in second.snapshots.iter().zip(ORDERS.into_iter().cycle()) {
             let place = |failure: Failure| failure.at(format_args!("at {}", snapshot.point));

@@ -1,7 +1,15 @@
 //! What is judged: lives of the middle that are cut short, in scenarios, and how a bus gets to where each of them starts.
 
-use crate::actors::{Incarnation, Plan, Receives, Sends, Sink, Source, Style, Turn, attach};
+mod letters;
+
+use self::letters::Blame;
+use airssys_ringbuf::step::progress;
+
+use crate::actors::{
+    Incarnation, MIDDLE, Plan, Receives, Sends, Sink, Source, Style, Turn, attach,
+};
 use crate::bus::{Bus, Images, Shape, Wire};
+use crate::court::{Court, LETTERED, Orders};
 use crate::failure::Failure;
 use crate::instructions::{marker, skip};
 use crate::traffic::LINKS_MAX;
@@ -33,6 +41,8 @@ pub(crate) struct Life {
     pub(crate) source_ended: bool,
     /// Attaching is judged as well: more instructions than all the rest.
     pub(crate) judges_attaching: bool,
+    /// What is held against messages, where they may be set aside.
+    blame: Option<Blame>,
     /// Steps of an earlier incarnation; none: there was none.
     before: &'static [Plan],
     /// Steps of the incarnation that is killed.
@@ -41,6 +51,8 @@ pub(crate) struct Life {
 
 /// Incarnation of the middle in lives before the one that is killed, and in that.
 const BEFORE: u64 = 1;
+/// So much more is the number of each life that set a message aside before.
+const EARLIER: u64 = 1 << 40;
 const KILLED: u64 = 2;
 
 const fn style(receives: Receives, sends: Sends) -> Style {
@@ -60,6 +72,7 @@ const FIRST: Life = Life {
     sink_ends: u64::MAX,
     source_ended: false,
     judges_attaching: false,
+    blame: None,
     before: &[],
     steps: &[Plan::Work, Plan::Retry, Plan::Idle, Plan::Work],
 };
@@ -296,7 +309,7 @@ const HINTED: [Life; 3] = [
 ];
 
 /// Every scenario: together they reach every line of attach, step, commit, abort, settle and recovery.
-pub(crate) const SCENARIOS: [Scenario; 7] = [
+pub(crate) const SCENARIOS: [Scenario; 8] = [
     Scenario {
         name: "mixed",
         what: "two links of both layouts on either side, one message at a time",
@@ -332,6 +345,11 @@ pub(crate) const SCENARIOS: [Scenario; 7] = [
         what: "17 links on one side, hinted at",
         lives: &HINTED,
     },
+    Scenario {
+        name: "letters",
+        what: "messages set aside, dropped and handled again",
+        lives: &letters::LETTERS,
+    },
 ];
 
 /// Markers of a life until the first step: one at its start, one before recovery. Then come one before each step
@@ -353,6 +371,15 @@ impl Life {
         }
     }
 
+    /// The bus of this life.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bus::create`].
+    pub(crate) fn bus(&self) -> Result<Bus, Failure> {
+        Bus::judged(self.shape, self.blame.map_or(0, |blame| blame.capacity))
+    }
+
     /// Leads a fresh bus to where this life starts, and returns what lies in it then.
     ///
     /// # Errors
@@ -368,6 +395,9 @@ impl Life {
                 source.step(u64::MAX, false)?;
             }
         }
+        if let (Some(blame), Some(court)) = (self.blame, &bus.court) {
+            self.accuse(mistake, bus, seed, (blame, court), &mut source)?;
+        }
         if self.source_ended {
             source.step(0, true)?;
         }
@@ -375,6 +405,32 @@ impl Life {
             Sink::attach(bus, self.sink_ends)?.drain()?;
         }
         bus.images()
+    }
+
+    /// Has messages set aside by earlier lives, and leaves the next order to this one.
+    fn accuse(
+        &self,
+        mistake: u8,
+        bus: &Bus,
+        seed: u64,
+        (blame, court): (Blame, &Court),
+        source: &mut Source,
+    ) -> Result<(), Failure> {
+        let (inputs, outputs) = bus.ends();
+        let received = || progress(&bus.middle.seen, MIDDLE, inputs, outputs);
+        for life in 1..=blame.earlier {
+            court.order(received()?.received[LETTERED], &Orders::default())?;
+            let life = self.incarnation(BEFORE + life * EARLIER, seed);
+            attach(mistake, bus, life)?.step(Plan::Work)?;
+            source.step(u64::MAX, false)?;
+        }
+        let order = Orders {
+            drop_to: blame.drop_to,
+            requeue_to: blame.requeue_to,
+            drops: blame.drops,
+            ..Orders::default()
+        };
+        court.order(received()?.received[LETTERED], &order)
     }
 
     /// This life's incarnation, from attaching to its last step.

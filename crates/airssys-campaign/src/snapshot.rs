@@ -8,6 +8,7 @@ use crate::failure::{Failure, ensure};
 use crate::instructions::{Stepped, Stop};
 use crate::process::End;
 use crate::scenarios::RECOVERY;
+use crate::witness::Looker;
 
 /// A place in a life: after so many instructions behind a marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +49,10 @@ pub(crate) struct Trace {
     pub(crate) instructions: Vec<usize>,
     /// Every state of the memory, in order; the first is what the life started with.
     pub(crate) snapshots: Vec<Snapshot>,
+    /// How often what is in work was compared with what the handler has.
+    pub(crate) looks: usize,
+    /// Where it first wasn't that, and how.
+    pub(crate) misjudged: Option<(Point, String)>,
 }
 
 impl Trace {
@@ -77,7 +82,10 @@ pub(crate) fn trace(bus: &Bus, body: impl Fn() -> i32, from: usize) -> Result<Tr
             point,
             image: now.clone(),
         }],
+        looks: 0,
+        misjudged: None,
     };
+    let mut looker = Looker::new(bus)?;
     loop {
         match child.step()? {
             Stop::Instruction => {
@@ -100,7 +108,16 @@ pub(crate) fn trace(bus: &Bus, body: impl Fn() -> i32, from: usize) -> Result<Tr
             }
         }
         bus.middle.image_into(&mut now)?;
-        if trace.snapshots.last().is_none_or(|last| last.image != now) {
+        let moved = trace.snapshots.last().is_none_or(|last| last.image != now);
+        if let Some(open) = &mut looker {
+            let compared = open.look(&now, moved);
+            trace.looks = open.looks;
+            if let Err(failure) = compared {
+                trace.misjudged = Some((point, failure.to_string()));
+                looker = None;
+            }
+        }
+        if moved {
             trace.snapshots.push(Snapshot {
                 point,
                 image: now.clone(),
@@ -118,9 +135,12 @@ pub(crate) fn kill_at(body: impl Fn() -> i32, point: Point) -> Result<(), Failur
     let mut child = Stepped::spawn(body)?;
     child.pass(point.marker)?;
     for _ in 0..point.instruction {
-        // An allocator that happens to need fewer instructions this time brings the next marker early.
-        if child.step()? != Stop::Instruction {
-            break;
+        // An allocator that needs fewer instructions this time, or a sink that has made room, brings the next marker early.
+        match child.step()? {
+            Stop::Instruction => {}
+            Stop::Marker => break,
+            // As for a kill right behind the last instruction.
+            Stop::Ended(_) => return Ok(()),
         }
     }
     child.kill()

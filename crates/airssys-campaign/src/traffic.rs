@@ -144,16 +144,6 @@ impl Flow {
         torn: 0,
     };
 
-    /// The flow after `count` messages of one incarnation.
-    #[must_use]
-    pub(crate) fn of(link: Link, count: u64, nonce: u64) -> Self {
-        let mut flow = Self::NONE;
-        for _ in 0..count {
-            flow.next(link, nonce);
-        }
-        flow
-    }
-
     /// Makes the next message, which answers none, and counts it as sent.
     #[inline]
     pub(crate) fn next(&mut self, link: Link, nonce: u64) -> Item {

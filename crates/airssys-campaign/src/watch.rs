@@ -6,7 +6,6 @@ use crate::actors::MIDDLE;
 use crate::bus::Bus;
 use crate::failure::{Failure, ensure};
 use crate::place::word_at;
-use crate::traffic::Item;
 
 /// The words, and what they last were.
 #[derive(Clone, Debug)]
@@ -31,21 +30,18 @@ impl Watch {
         let middle = &bus.middle;
         let control = middle.offset(SectionKind::Actor, MIDDLE)?;
         let mut words = vec![Word::new("the control word", control)];
-        for link in bus.shape.ins() {
-            let (credit, close) = middle.credit_words(link.name)?;
-            words.push(Word::new(format!("the credit of `{}`", link.name), credit));
-            words.push(Word::new(format!("the end of `{}`", link.name), close));
+        for (link, _) in bus.inputs() {
+            let (credit, close) = middle.credit_words(link)?;
+            words.push(Word::new(format!("the credit of `{link}`"), credit));
+            words.push(Word::new(format!("the end of `{link}`"), close));
         }
-        for link in bus.shape.outs() {
-            let ring = middle.ring_words(link.name, size_of::<Item>())?;
-            words.push(Word::new(
-                format!("the close of `{}`", link.name),
-                ring.close,
-            ));
-            let what = format!("what is reserved of `{}`", link.name);
+        for (link, payload) in bus.outputs() {
+            let ring = middle.ring_words(link, payload)?;
+            words.push(Word::new(format!("the close of `{link}`"), ring.close));
+            let what = format!("what is reserved of `{link}`");
             words.push(Word::new(what, ring.reserved));
             for (slot, offset) in ring.shows.into_iter().enumerate() {
-                let what = format!("the word of slot {slot} of `{}`", link.name);
+                let what = format!("the word of slot {slot} of `{link}`");
                 words.push(Word::new(what, offset));
             }
         }

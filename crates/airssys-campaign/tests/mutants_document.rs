@@ -21,6 +21,7 @@ fn the_table_has_every_mistake_and_where_it_was_caught() {
     let found: Vec<_> = rows.iter().map(|row| (row[0], row[1])).collect();
     let expected: Vec<_> = mistake::ALL
         .iter()
+        .chain(&mistake::UNDO)
         .map(|mistake| (mistake.name, mistake.breaks))
         .collect();
     assert_eq!(

@@ -15,6 +15,10 @@ pub(crate) mod undo_word {
     use super::WORDS_A_PAIR;
     pub(crate) const STEP: usize = 0;
     pub(crate) const COUNT: usize = 1;
+    /// Times that entries were undone: observers tell by it that a log isn't the one they have begun with.
+    pub(crate) const UNDONE: usize = 2;
+    /// The step that starts all collections anew.
+    pub(crate) const RESET: usize = 3;
     pub(crate) const ENTRIES: usize = WORDS_A_PAIR;
 }
 

@@ -273,11 +273,28 @@ fn words_with_different_readers_lie_on_different_line_pairs() {
 #[test]
 fn blame() {
     use blame_word::*;
-    let words = [
-        SUSPECT_TO, ASIDE, ATTEMPTS, CAUSE, RESETS, REQUEUE_TO, DROP_TO,
-    ];
-    assert_eq!((words, COUNT), ([0, 1, 2, 3, 4, 5, 6], 8));
-    for (inputs, len) in [(1, 128), (2, 128), (3, 256), (5, 384)] {
+    let words = [SUSPECT_TO, ASIDE, ATTEMPTS, CAUSE, REQUEUE_TO, DROP_TO];
+    assert_eq!((words, COUNT), ([0, 1, 2, 3, 4, 5], 8));
+    {
+        use account_word::*;
+        assert_eq!([WRITTEN, RESET, RECORDS], [0, 1, 16]);
+    }
+    {
+        use tally_word::*;
+        assert_eq!([JUDGED, ATTEMPTS, ROW, STEPS, STARTS], [0, 1, 2, 3, 4]);
+    }
+    assert_eq!([account_at(1), account_at(3), account_at(5)], [16, 32, 48]);
+    assert_eq!(
+        [tally_words(1), tally_words(12), tally_words(13)],
+        [16, 16, 32]
+    );
+    for (inputs, len) in [
+        (1, 512),
+        (2, 512),
+        (3, 640),
+        (5, 768),
+        (13, 128 * (7 + 1 + 4)),
+    ] {
         let section = blame_section("book", inputs);
         assert_eq!((section.kind, section.len), (SectionKind::Blame, len));
         assert_eq!((section.count, section.stride), (inputs as u64, 64));
@@ -335,6 +352,7 @@ fn undo() {
         [undo_word::STEP, undo_word::COUNT, undo_word::ENTRIES],
         [0, 1, 16]
     );
+    assert_eq!([undo_word::UNDONE, undo_word::RESET], [2, 3]);
     assert_eq!([PLACE, OLD, COUNT], [0, 1, 2]);
     assert_eq!([CHANGES, CHANGES_MAX], [4096, 1 << 28]);
     for (changes, len) in [(1, 256), (8, 256), (9, 384), (CHANGES, 65_664)] {

@@ -149,6 +149,43 @@ pub(crate) fn stage_slice<T: Message>(outlet: &Outlet<MappedRing>, values: &[T])
     values.len() - rest.len()
 }
 
+/// Stages what `values` yields while there is room, and returns how many, and whether that was all: nothing is taken out that
+/// there is no room for. The outlet's ring has a shape for `T`.
+#[inline]
+pub(crate) fn stage_iter<T: Message>(
+    outlet: &Outlet<MappedRing>,
+    values: &mut impl Iterator<Item = T>,
+) -> (usize, bool) {
+    let mut staged = 0;
+    loop {
+        let (least, most) = values.size_hint();
+        if most == Some(0) {
+            return (staged, true);
+        }
+        let Ok((position, granted)) = outlet.claim_run(least.max(1) as u64) else {
+            return (staged, false);
+        };
+        let ring = &outlet.storage;
+        let most = granted.min(ring.until_wrap(position)) as usize;
+        // SAFETY: the one producer's outlet, positions just claimed, not beyond the wrap, and the shape is one for `T`.
+        let written = unsafe { ring.write_from(position, most, values) };
+        outlet.stage_run(written as u64);
+        staged += written;
+        if written < most {
+            return (staged, true);
+        }
+    }
+}
+
+/// Drops what is staged and wasn't published: a panic has come between.
+struct Staging<'a>(&'a Outlet<MappedRing>);
+
+impl Drop for Staging<'_> {
+    fn drop(&mut self) {
+        self.0.rewind();
+    }
+}
+
 /// The next messages that lie side by side, `most` at most: the first one's position, and how many.
 #[inline]
 pub(crate) fn run_of<T: Message>(inlet: &Inlet<MappedRing>, most: u64) -> Option<(u64, u64)> {
@@ -229,6 +266,28 @@ impl<T: Message> Producer<T> {
     pub fn send_slice(&mut self, values: &[T]) -> usize {
         let sent = stage_slice(&self.outlet, values);
         self.outlet.publish();
+        sent
+    }
+
+    /// Sends what `values` yields, written where it will lie, as long as there is room, and returns how many. They are visible to
+    /// the receiver together, like a slice's; if `values` panics, none of this call is.
+    ///
+    /// Nothing is taken out of `values` that there is no room for. An iterator that knows its length (`size_hint`) has room made for
+    /// all of it at once.
+    ///
+    /// ```
+    /// let (mut tx, mut rx) = airssys_ringbuf::Ring::<u64>::heap(4).unwrap();
+    /// let mut squares = (0..6).map(|number| number * number);
+    /// assert_eq!(tx.send_iter(squares.by_ref()), 4);
+    /// rx.drain(4, |_| ());
+    /// assert_eq!(tx.send_iter(squares), 2);
+    /// assert_eq!(rx.try_recv(), Some(16));
+    /// ```
+    #[inline]
+    pub fn send_iter(&mut self, values: impl IntoIterator<Item = T>) -> usize {
+        let staging = Staging(&self.outlet);
+        let (sent, _) = stage_iter(staging.0, &mut values.into_iter());
+        staging.0.publish();
         sent
     }
 

@@ -12,11 +12,11 @@ use crate::latency::{BUCKETS, Latencies};
 use crate::layout::{CELLS_MAX, SCANNED_LINKS_MAX, actor_words, cell_buffer_words, clock_word};
 use crate::memory::{Access, Words};
 use crate::message::Message;
-use crate::region::{Region, SectionKind};
+use crate::region::{Region, SectionEntry, SectionKind};
 use crate::ring::inlet::Inlet;
 use crate::ring::outlet::Outlet;
 use crate::slots::MappedRing;
-use crate::step::cell::{AnyCell, CellState, Durable};
+use crate::step::cell::{AnyCell, CellState, Durable, ValueToSet};
 use crate::step::clock::{Clock, ClockSource};
 use crate::step::collections::UndoLog;
 use crate::step::core::{CellPort, StepCore};
@@ -44,7 +44,6 @@ pub struct Attach<'a, const MISTAKE: u8 = { mistake::NONE }> {
     pub(super) own: &'a Region,
     pub(super) actor: String,
     incarnation: u64,
-    resets: bool,
     trusts: bool,
     pub(super) core: StepCore<MISTAKE>,
     clock: Option<Clock>,
@@ -100,7 +99,6 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             own,
             actor: actor.to_owned(),
             incarnation: 0,
-            resets: false,
             trusts: true,
             clock: None,
             hinted: HashMap::new(),
@@ -128,13 +126,6 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
     /// Which life of the partition this is: messages in work are laid to its charge. 0, as at first, is nobody's.
     pub fn incarnation(&mut self, incarnation: u64) -> &mut Self {
         self.incarnation = incarnation;
-        self
-    }
-
-    /// Whether the cells attached from now on begin with their initial values, whatever was committed, since a step that sets
-    /// the actor's state anew is still to come. At first they don't.
-    pub fn resetting(&mut self, resets: bool) -> &mut Self {
-        self.resets = resets;
         self
     }
 
@@ -370,13 +361,18 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         if !self.trusts {
             inlet = inlet.untrusting(cut);
         }
+        let mark = if MISTAKE == mistake::MARKED_LATE {
+            self.core.in_flight.no_mark()
+        } else {
+            self.core.in_flight.mark(index)
+        };
         let port = Rc::new(InPort::new(
             link.to_owned(),
             peer.to_owned(),
             inlet,
             latencies,
             (Rc::clone(&self.core.gate), index),
-            self.core.in_flight.mark(index),
+            mark,
         ));
         self.core.inputs.push(Rc::clone(&port));
         Ok(port)
@@ -398,26 +394,11 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
                 "a durable cell is at most 4 KiB: a commit copies all of it"
             );
         }
-        if self.core.cells.len() == CELLS_MAX {
-            return Err(AttachError::TooManyCells(self.actor.clone()));
-        }
-        let name = format!("{}/{cell}", self.actor);
-        let claimed = claim(self.own, SectionKind::Cell, &name)?;
-        self.core.claims.push(claimed);
-        let words = 2 * cell_buffer_words(size_of::<S>());
-        let entry = section_of(self.own, SectionKind::Cell, &name, words * 8)?;
+        let (name, entry) = self.claim_cell(cell, size_of::<S>())?;
         check_schema::<S>(entry)?;
         let state = Rc::new(CellState::new(name, initial));
-        let port = CellPort {
-            cell: Rc::clone(&state) as Rc<dyn AnyCell>,
-            words: in_range(
-                self.own,
-                entry,
-                Words::new(self.own.memory(), entry.offset, words),
-            )?,
-            size: size_of::<S>(),
-        };
-        if self.core.control.steps > 0 && !self.resets {
+        let port = self.cell_port(Rc::clone(&state) as Rc<dyn AnyCell>, entry, size_of::<S>())?;
+        if self.core.control.steps > 0 {
             let bits = self
                 .core
                 .records
@@ -428,6 +409,46 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
         let index = self.core.cells.len();
         self.core.cells.push(port);
         Ok(Durable::new(state, Rc::clone(&self.core.gate), index))
+    }
+
+    /// The next durable cell, of whatever type: a [`reset`](StepCore::reset) gives it this value.
+    pub(super) fn cell_to_set(&mut self, cell: &str, value: &[u8]) -> Result<(), AttachError> {
+        let (name, entry) = self.claim_cell(cell, value.len())?;
+        let value = Rc::new(ValueToSet {
+            name,
+            bytes: value.into(),
+        });
+        let port = self.cell_port(value.clone(), entry, value.bytes.len())?;
+        self.core.cells.push(port);
+        Ok(())
+    }
+
+    fn claim_cell(
+        &mut self,
+        cell: &str,
+        size: usize,
+    ) -> Result<(String, &'a SectionEntry), AttachError> {
+        if self.core.cells.len() == CELLS_MAX {
+            return Err(AttachError::TooManyCells(self.actor.clone()));
+        }
+        let name = format!("{}/{cell}", self.actor);
+        let claimed = claim(self.own, SectionKind::Cell, &name)?;
+        self.core.claims.push(claimed);
+        let len = 2 * cell_buffer_words(size) * 8;
+        let entry = section_of(self.own, SectionKind::Cell, &name, len)?;
+        Ok((name, entry))
+    }
+
+    fn cell_port(
+        &self,
+        cell: Rc<dyn AnyCell>,
+        entry: &SectionEntry,
+        size: usize,
+    ) -> Result<CellPort, AttachError> {
+        let words = 2 * cell_buffer_words(size);
+        let words = Words::new(self.own.memory(), entry.offset, words);
+        let words = in_range(self.own, entry, words)?;
+        Ok(CellPort { cell, words, size })
     }
 
     /// Recovers: does again what follows the last commit, and commits the cells' initial values if there was none.
@@ -445,7 +466,7 @@ impl<'a, const MISTAKE: u8> Attach<'a, MISTAKE> {
             "outputs attached"
         );
         core.in_flight
-            .begin(&core.records, core.control.active, self.incarnation);
+            .begin::<MISTAKE>(&core.records, core.control.active, self.incarnation);
         let looked_at = |port: &&Rc<InPort>| !port.hinted.get();
         core.watched = core.inputs.iter().filter(looked_at).cloned().collect();
         core.recover();

@@ -93,7 +93,6 @@ impl<S: Message + fmt::Debug> fmt::Debug for Durable<S> {
 #[derive(Debug)]
 pub(crate) struct CellState<S> {
     pub(crate) name: String,
-    initial: S,
     value: RefCell<S>,
 }
 
@@ -101,7 +100,6 @@ impl<S: Message> CellState<S> {
     pub(crate) fn new(name: String, initial: S) -> Self {
         Self {
             name,
-            initial,
             value: RefCell::new(initial),
         }
     }
@@ -116,8 +114,28 @@ pub(crate) trait AnyCell {
     fn store(&self, buffer: &Buffer<'_>);
     /// Fills the copy from a buffer.
     fn load(&self, buffer: &Buffer<'_>);
-    /// Makes the copy what it was before the first step.
-    fn reset(&self);
+}
+
+/// What a cell of whatever type is to hold from the next commit on. No actor has it.
+pub(crate) struct ValueToSet {
+    pub(crate) name: String,
+    pub(crate) bytes: Box<[u8]>,
+}
+
+impl AnyCell for ValueToSet {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is_borrowed(&self) -> bool {
+        false
+    }
+
+    fn store(&self, buffer: &Buffer<'_>) {
+        buffer.store(&self.bytes);
+    }
+
+    fn load(&self, _: &Buffer<'_>) {}
 }
 
 impl<S: Message> AnyCell for CellState<S> {
@@ -135,10 +153,6 @@ impl<S: Message> AnyCell for CellState<S> {
 
     fn load(&self, buffer: &Buffer<'_>) {
         buffer.load(bytemuck::bytes_of_mut(&mut *self.value.borrow_mut()));
-    }
-
-    fn reset(&self) {
-        *self.value.borrow_mut() = self.initial;
     }
 }
 
@@ -212,9 +226,6 @@ mod tests {
         fn load(&self, buffer: &Buffer<'_>) {
             self.loaded.set(self.loaded.get() + 1);
             self.cell.load(buffer);
-        }
-        fn reset(&self) {
-            self.cell.reset();
         }
     }
 

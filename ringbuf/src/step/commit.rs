@@ -244,6 +244,16 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             mistake::TAIL_BEFORE_COMMIT => self.publish_tails(),
             mistake::CREDIT_BEFORE_COMMIT => self.give_back_taken(),
             mistake::CLOSE_BEFORE_COMMIT if done => self.close(),
+            mistake::MARKED_LATE => {
+                for (index, port) in self.inputs.iter().enumerate() {
+                    self.in_flight.mark(index).raise(port.inlet.cursor());
+                }
+            }
+            mistake::UNDO_EMPTIED_EARLY => {
+                if let Some(undo) = &self.undo {
+                    undo.empty();
+                }
+            }
             _ => {}
         }
     }

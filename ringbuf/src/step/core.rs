@@ -351,7 +351,9 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     pub(super) fn abort(&self) {
         for port in self.used_inputs() {
             port.inlet.rewind();
-            port.put_back();
+            if MISTAKE != mistake::MARK_KEPT {
+                port.put_back();
+            }
         }
         for port in self.used_outputs() {
             port.outlet.rewind();

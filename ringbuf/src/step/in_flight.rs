@@ -19,6 +19,7 @@ use std::sync::Arc;
 use crate::layout::{in_flight_at, in_flight_word, in_flight_words};
 use crate::memory::{Memory, PeerWords, RangeError, Words};
 use crate::region::{Region, SectionKind};
+use crate::step::mistake;
 use crate::step::observe::{ObserveError, records_of, stable};
 use crate::step::record::Records;
 use crate::word::{Ordering, compiler_fence};
@@ -44,9 +45,19 @@ impl InFlight {
     }
 
     /// Begins an incarnation, with nothing in work.
-    pub(crate) fn begin(&self, records: &Records, active: usize, incarnation: u64) {
+    pub(crate) fn begin<const MISTAKE: u8>(
+        &self,
+        records: &Records,
+        active: usize,
+        incarnation: u64,
+    ) {
         let owner = self.words.at(in_flight_word::INCARNATION);
-        owner.store(0, Ordering::Relaxed);
+        let nobody = if MISTAKE == mistake::LIFE_NAMED_FIRST {
+            incarnation
+        } else {
+            0
+        };
+        owner.store(nobody, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
         for input in 0..self.inputs {
             let received = records.in_position(active, input).load(Ordering::Relaxed);
@@ -54,6 +65,14 @@ impl InFlight {
         }
         owner.store(incarnation, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
+    }
+
+    /// A mark that nobody reads: the last word, which is beyond all inputs of whoever plants a mistake.
+    pub(crate) fn no_mark(&self) -> Mark {
+        Mark {
+            words: self.words.clone(),
+            place: in_flight_words(self.inputs) - 1,
+        }
     }
 
     /// The mark of one input.

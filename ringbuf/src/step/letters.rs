@@ -16,6 +16,7 @@ use std::rc::Rc;
 use super::attach::Attach;
 use super::cell::Durable;
 use super::core::StepCore;
+use super::mistake;
 use super::outcome::{Outcome, StepError, Verdict};
 use super::ports::{InPort, OutPort};
 use super::receiver::Receiver;
@@ -80,6 +81,12 @@ impl Letters {
         self.inlet.inlet.is_ready_at(self.oldest())
     }
 
+    /// Copies the message at that position of the link to that of the letters.
+    fn copy(&self, to: u64, position: u64) {
+        let (to_ring, from_ring) = (&self.outlet.outlet.storage, &self.source.inlet.storage);
+        to_ring.copy_payload(to, from_ring, position);
+    }
+
     /// The position that the next letter will have.
     #[inline]
     #[must_use]
@@ -137,7 +144,7 @@ pub enum SetAside {
 
 impl<const MISTAKE: u8> StepCore<MISTAKE> {
     /// Moves the next message of a link to its letters, in one step and past the handler. `drops` it instead if there is no
-    /// room. `states` of the actor's cells start anew, if that is asked for.
+    /// room.
     ///
     /// # Errors
     ///
@@ -146,11 +153,13 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         &mut self,
         letters: &mut Letters,
         aside: &Aside,
-        (drops, states): (bool, usize),
+        drops: bool,
     ) -> Result<SetAside, StepError> {
         self.begin(0);
         letters.source.admit(1);
-        if letters.source.inlet.peek() != Peek::Ready(aside.position) {
+        let found = letters.source.inlet.peek();
+        let blind = MISTAKE == mistake::ASIDE_UNCHECKED && matches!(found, Peek::Ready(_));
+        if found != Peek::Ready(aside.position) && !blind {
             let _ = self.finish(Verdict::Abort)?;
             return Ok(SetAside::Behind);
         }
@@ -164,23 +173,28 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         let kept = kept.filter(|_| letters.notes_out.try_send(note).is_ok());
         let kind = match kept {
             Some(to) => {
-                let (to_ring, from_ring) = (
-                    &letters.outlet.outlet.storage,
-                    &letters.source.inlet.storage,
-                );
-                to_ring.copy_payload(to, from_ring, aside.position);
+                if MISTAKE != mistake::LETTER_COPIED_LATE {
+                    letters.copy(to, aside.position);
+                }
                 letters.outlet.outlet.stage();
                 SET_ASIDE
             }
             None if drops => OVERFLOWED,
             None => return self.finish(Verdict::Abort).map(SetAside::Full),
         };
-        letters.source.inlet.take();
-        letters.tally.borrow_mut()[kind] += 1;
-        if aside.resets {
-            self.reset_cells(states);
+        if MISTAKE == mistake::ASIDE_IN_TWO_STEPS {
+            let _ = self.finish(Verdict::Keep)?;
+            self.begin(0);
+            letters.source.admit(1);
         }
+        if MISTAKE != mistake::ASIDE_NOT_TAKEN {
+            letters.source.inlet.take();
+        }
+        letters.tally.borrow_mut()[kind] += 1;
         let outcome = self.finish(Verdict::Keep)?;
+        if let (mistake::LETTER_COPIED_LATE, Some(to)) = (MISTAKE, kept) {
+            letters.copy(to, aside.position);
+        }
         Ok(if kind == SET_ASIDE {
             SetAside::Kept(outcome)
         } else {
@@ -198,6 +212,10 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
         letters.inlet.admit(1);
         if matches!(letters.inlet.inlet.peek(), Peek::Ready(_)) {
             letters.inlet.inlet.take();
+            if MISTAKE == mistake::DROP_IN_TWO_STEPS {
+                let _ = self.finish(Verdict::Keep)?;
+                self.begin(0);
+            }
             take_note(letters);
             letters.tally.borrow_mut()[DROPPED] += 1;
         }
@@ -228,20 +246,22 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     ) -> Result<(Outcome, bool), StepError> {
         self.gate.requeue(None);
         let taken = letters.inlet.inlet.has_moved();
+        if taken && MISTAKE == mistake::REQUEUE_IN_TWO_STEPS {
+            letters.inlet.inlet.rewind();
+            let _ = self.finish(verdict)?;
+            self.begin(0);
+            letters.inlet.admit(1);
+            letters.inlet.inlet.take();
+        }
+        if taken && MISTAKE == mistake::REQUEUE_NOT_TAKEN {
+            letters.inlet.inlet.rewind();
+        }
         if taken {
             take_note(letters);
             letters.tally.borrow_mut()[REQUEUED] += 1;
         }
         let outcome = self.finish(verdict)?;
         Ok((outcome, taken && outcome.committed))
-    }
-
-    /// Sets the first `cells` durable cells to what they were before the first step.
-    fn reset_cells(&self, cells: usize) {
-        for (index, port) in self.cells.iter().take(cells).enumerate() {
-            port.cell.reset();
-            self.gate.dirty.set(self.gate.dirty.get() | 1 << index);
-        }
     }
 }
 

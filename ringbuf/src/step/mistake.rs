@@ -63,6 +63,27 @@ pub const BATCH_SHOWN_IN_PART: u8 = 27;
 /// Recovery takes no slot for reserved that isn't published.
 pub const RESERVED_FORGOTTEN: u8 = 28;
 
+/// What the handler is shown is marked when the step commits, and not before the handler has it.
+pub const MARKED_LATE: u8 = 29;
+/// What was shown in a step that doesn't commit stays in work.
+pub const MARK_KEPT: u8 = 30;
+/// A new life puts its number to the work of the one before.
+pub const LIFE_NAMED_FIRST: u8 = 31;
+/// A message that is set aside stays on its link.
+pub const ASIDE_NOT_TAKEN: u8 = 32;
+/// A message that is set aside is taken off its link by the next step.
+pub const ASIDE_IN_TWO_STEPS: u8 = 33;
+/// Whatever lies next on the link is set aside, at whatever position.
+pub const ASIDE_UNCHECKED: u8 = 34;
+/// A letter's bytes are copied after the control word is stored.
+pub const LETTER_COPIED_LATE: u8 = 35;
+/// A letter is dropped by one step, the note about it by the next.
+pub const DROP_IN_TWO_STEPS: u8 = 36;
+/// A letter that was handled again stays where it is.
+pub const REQUEUE_NOT_TAKEN: u8 = 37;
+/// A letter is handled again by one step, and given back by the next.
+pub const REQUEUE_IN_TWO_STEPS: u8 = 38;
+
 /// A collection's word is changed before the undo log has what was there.
 pub const CHANGED_BEFORE_LOGGED: u8 = 100;
 /// An undo entry is in force before it is written.
@@ -73,15 +94,17 @@ pub const UNDO_UNTAGGED: u8 = 102;
 pub const UNDO_KEPT: u8 = 103;
 /// The first change is undone first.
 pub const UNDO_FORWARD: u8 = 104;
+/// The undo log is emptied before the control word is stored.
+pub const UNDO_EMPTIED_EARLY: u8 = 105;
+/// Collections that start anew are emptied before the step that says so is committed.
+pub const RESET_BEFORE_COMMIT: u8 = 106;
+/// Recovery doesn't empty what the last step was to start anew.
+pub const RESET_NOT_RESUMED: u8 = 107;
+/// A reset that no commit followed stays announced.
+pub const RESET_KEPT: u8 = 108;
 
-/// Every mistake of the undo log, and its name.
-pub const UNDO: [(u8, &str); 5] = [
-    (CHANGED_BEFORE_LOGGED, "collection changed before the log"),
-    (COUNTED_BEFORE_LOGGED, "undo entry counted before written"),
-    (UNDO_UNTAGGED, "undo log not tied to its step"),
-    (UNDO_KEPT, "undone entries kept in force"),
-    (UNDO_FORWARD, "undone first to last"),
-];
+/// Those of them that show when an actor's state starts anew.
+pub const RESETS: [u8; 3] = [RESET_BEFORE_COMMIT, RESET_NOT_RESUMED, RESET_KEPT];
 
 /// A mistake, for whoever plants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,8 +125,57 @@ const fn new(number: u8, name: &'static str, breaks: &'static str) -> Mistake {
     }
 }
 
+/// Every mistake of the undo log.
+pub const UNDO: [Mistake; 9] = [
+    new(
+        CHANGED_BEFORE_LOGGED,
+        "collection changed before the log",
+        "a change of a step that didn't commit stays",
+    ),
+    new(
+        COUNTED_BEFORE_LOGGED,
+        "undo entry counted before written",
+        "an older step's change is undone",
+    ),
+    new(
+        UNDO_UNTAGGED,
+        "undo log not tied to its step",
+        "a committed change is undone",
+    ),
+    new(
+        UNDO_KEPT,
+        "undone entries kept in force",
+        "a committed change is undone",
+    ),
+    new(
+        UNDO_FORWARD,
+        "undone first to last",
+        "a word that changed twice keeps its first change",
+    ),
+    new(
+        UNDO_EMPTIED_EARLY,
+        "undo log emptied before the commit",
+        "a change of a step that didn't commit stays",
+    ),
+    new(
+        RESET_BEFORE_COMMIT,
+        "emptied before the commit",
+        "collections are empty, and the cells are as before",
+    ),
+    new(
+        RESET_NOT_RESUMED,
+        "no emptying in recovery",
+        "cells start anew, and collections don't",
+    ),
+    new(
+        RESET_KEPT,
+        "uncommitted reset kept in force",
+        "a later step empties the collections",
+    ),
+];
+
 /// Every mistake, but for those of the undo log.
-pub const ALL: [Mistake; 28] = [
+pub const ALL: [Mistake; 38] = [
     new(
         PUBLISH_BEFORE_COMMIT,
         "publish before commit",
@@ -243,5 +315,55 @@ pub const ALL: [Mistake; 28] = [
         RESERVED_FORGOTTEN,
         "reserved lowered by recovery",
         "an observer takes torn bytes for a message",
+    ),
+    new(
+        MARKED_LATE,
+        "marked in work at the commit",
+        "nobody is blamed for a death in a handler",
+    ),
+    new(
+        MARK_KEPT,
+        "in work after an abort",
+        "a message is blamed that no handler has",
+    ),
+    new(
+        LIFE_NAMED_FIRST,
+        "an earlier life's work taken over",
+        "a message is blamed that this life has not received",
+    ),
+    new(
+        ASIDE_NOT_TAKEN,
+        "set aside and not taken",
+        "a message lies on its link and among the letters",
+    ),
+    new(
+        ASIDE_IN_TWO_STEPS,
+        "set aside in two steps",
+        "a message lies on its link and among the letters",
+    ),
+    new(
+        ASIDE_UNCHECKED,
+        "set aside at any position",
+        "a redo sets another message aside",
+    ),
+    new(
+        LETTER_COPIED_LATE,
+        "letter copied after the commit",
+        "a letter holds what was in its slot before",
+    ),
+    new(
+        DROP_IN_TWO_STEPS,
+        "letter dropped before its note",
+        "a note is about another letter",
+    ),
+    new(
+        REQUEUE_NOT_TAKEN,
+        "requeued letter not taken",
+        "a letter is handled more than once",
+    ),
+    new(
+        REQUEUE_IN_TWO_STEPS,
+        "requeued letter taken by a second step",
+        "a letter is handled more than once",
     ),
 ];

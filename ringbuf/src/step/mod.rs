@@ -8,7 +8,7 @@
 //! record[2]: { cell bits, done, in_position[], (out_from, out_to)[] }
 //! in flight: { incarnation, to[] }, raised by each receive
 //! cell[]: buffer[2], selected by its bit in the active record
-//! undo: { step, count, (place, old)[] }, of the collections' words
+//! undo: { step, count, undone, reset, (place, old)[] }, of the collections' words
 //! ```
 //!
 //! Who touches what, and when:
@@ -65,7 +65,7 @@ pub use self::attach::Attach;
 pub use self::cell::Durable;
 pub use self::clock::{Clock, ClockReading, ClockSource, ManualClock, read_clock};
 pub use self::collections::{
-    CollectionError, DurableMap, DurableRing, DurableTable, DurableVec, MapEntry,
+    CollectionError, CollectionView, DurableMap, DurableRing, DurableTable, DurableVec, MapEntry,
 };
 pub use self::core::StepCore;
 pub use self::fan_in::Receivers;
@@ -78,11 +78,13 @@ pub use self::outcome::{Outcome, StepError, Verdict};
 pub use self::ports::{LinkFault, Refused};
 pub use self::raw::{RawLink, RawMessage, raw_cell, raw_link, raw_messages, raw_section};
 pub use self::receiver::Receiver;
-pub use self::recovery::{End, recover};
+pub use self::recovery::{End, recover, reset};
 pub use self::restore::{ActorState, InputState, OutputState, restore};
 pub use self::sections::AttachError;
 pub use self::sender::Sender;
-pub use self::takeover::{Conversion, convert_section, copy_section};
+pub use self::takeover::{
+    Conversion, TakeoverError, convert_cell, convert_collection, copy_section,
+};
 pub use self::watch::{Observer, Seen};
 pub use crate::ring::bare::TrySendError;
 pub use crate::ring::slot::Slot;

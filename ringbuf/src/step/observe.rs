@@ -52,6 +52,30 @@ pub enum ObserveError {
         /// Both sides.
         difference: String,
     },
+    /// The collection is of another kind than was asked for.
+    #[error("collection `{name}` is a {found}, not a {expected}; read it as what it is")]
+    Kind {
+        /// "actor/collection".
+        name: String,
+        /// What it is.
+        found: SectionKind,
+        /// What was asked for.
+        expected: SectionKind,
+    },
+    /// The actor committed, or undid what it had changed, during every try.
+    #[error(
+        "collection `{name}`: actor `{actor}` ended a step during each of {tries} tries to copy {bytes} bytes of it; ask for less          of it at a time, or when the actor is less busy"
+    )]
+    Moving {
+        /// "actor/collection".
+        name: String,
+        /// The actor.
+        actor: String,
+        /// How often it was tried.
+        tries: usize,
+        /// Bytes that a try copies.
+        bytes: usize,
+    },
     /// The actor committed again during every try.
     #[error(
         "actor `{actor}` committed during each of {TRIES} tries to copy its state; ask again, or when it is less busy"

@@ -33,19 +33,73 @@ pub fn recover(
     inputs: &[End<'_>],
     outputs: &[End<'_>],
 ) -> Result<bool, AttachError> {
-    let mut attach = Attach::<{ mistake::NONE }>::new(own, actor, inputs.len(), outputs.len())?;
-    for end in inputs {
-        let ring = ring_between(end.peer, own, end.link, end.payload)?;
-        attach.add_input(end.link, end.peer.owner(), ring)?;
+    let attach = Attach::<{ mistake::NONE }>::new(own, actor, inputs.len(), outputs.len())?;
+    Ok(attach.untyped(inputs, outputs)?.finish().is_done())
+}
+
+/// Gives the first cells of an actor these values, as bytes, and empties its collections, all in one step, if its last committed one
+/// is number `after`; whether it was. Nobody's code runs. An interrupted one never happened, or is completed by whoever attaches the
+/// actor next.
+///
+/// # Errors
+///
+/// [`AttachError`] if the regions don't hold what the ends and cells say.
+///
+/// `MISTAKE` as for [`StepCore`].
+pub fn reset<const MISTAKE: u8>(
+    own: &Region,
+    actor: &str,
+    (inputs, outputs): (&[End<'_>], &[End<'_>]),
+    cells: &[(&str, &[u8])],
+    after: u64,
+) -> Result<bool, AttachError> {
+    let attach = Attach::<MISTAKE>::new(own, actor, inputs.len(), outputs.len())?;
+    let mut attach = attach.untyped(inputs, outputs)?;
+    if attach.core.control.steps != after {
+        return Ok(false);
     }
-    for end in outputs {
-        let ring = ring_between(own, end.peer, end.link, end.payload)?;
-        attach.add_output(end.link, end.peer, ring)?;
+    for (cell, value) in cells {
+        attach.cell_to_set(cell, value)?;
     }
-    Ok(attach.finish().is_done())
+    attach.finish().reset();
+    Ok(true)
+}
+
+impl<const MISTAKE: u8> Attach<'_, MISTAKE> {
+    /// With the ends of an actor whose message types nobody here knows.
+    fn untyped(mut self, inputs: &[End<'_>], outputs: &[End<'_>]) -> Result<Self, AttachError> {
+        let own = self.own();
+        for end in inputs {
+            let ring = ring_between(end.peer, own, end.link, end.payload)?;
+            self.add_input(end.link, end.peer.owner(), ring)?;
+        }
+        for end in outputs {
+            let ring = ring_between(own, end.peer, end.link, end.payload)?;
+            self.add_output(end.link, end.peer, ring)?;
+        }
+        Ok(self)
+    }
 }
 
 impl<const MISTAKE: u8> StepCore<MISTAKE> {
+    /// One step that sets all cells that are attached to what their copies hold, and empties all collections.
+    fn reset(&mut self) {
+        self.all_dirty();
+        if let Some(undo) = &self.undo {
+            undo.announce_reset();
+        }
+        let _ = self.commit(false);
+        if let Some(undo) = &self.undo {
+            undo.finish_reset(self.control.steps);
+        }
+    }
+
+    fn all_dirty(&self) {
+        let cells = self.cells.len();
+        let dirty = u64::MAX.checked_shr((CELLS_MAX - cells) as u32);
+        self.gate.dirty.set(dirty.unwrap_or(0));
+    }
+
     /// Step 5 of the protocol over the active record. Idempotent: a kill in here leaves it to the next incarnation.
     pub(super) fn recover(&mut self) {
         let active = self.control.active;
@@ -77,9 +131,7 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
             self.close();
         }
         if self.control.steps == 0 && !self.cells.is_empty() {
-            self.gate
-                .dirty
-                .set(u64::MAX >> (CELLS_MAX - self.cells.len()));
+            self.all_dirty();
             let _ = self.commit(false);
         }
     }

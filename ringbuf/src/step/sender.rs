@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use crate::clock::monotonic_ns;
 use crate::message::Message;
-use crate::ring::bare::{TrySendError, stage_slice};
+use crate::ring::bare::{TrySendError, stage_iter, stage_slice};
 use crate::ring::outlet::Refusal;
 use crate::ring::slot::Slot;
 use crate::slots::Storage;
@@ -97,6 +97,33 @@ impl<T: Message> Sender<T> {
             }
             if let Err(refusal) = self.port.claim() {
                 return Err(self.refuse(refusal));
+            }
+        }
+    }
+
+    /// Sends all that `values` yields, written where it will lie, or aborts the step; then a part of `values` is used up.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`]; `Full` aborts the whole step, whatever it returns.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a step.
+    #[inline]
+    pub fn send_iter(&mut self, values: impl IntoIterator<Item = T>) -> Result<(), Refused> {
+        let mut values = values.into_iter();
+        if self.port.outlet.storage.shape().stamped {
+            return values.try_for_each(|value| self.send(value));
+        }
+        self.port.enter();
+        loop {
+            let (_, all) = stage_iter(&self.port.outlet, &mut values);
+            if all {
+                return Ok(());
+            }
+            if let Err(refusal) = self.port.claim() {
+                return values.next().map_or(Ok(()), |_| Err(self.refuse(refusal)));
             }
         }
     }
@@ -234,5 +261,90 @@ impl<T: Message> fmt::Debug for Sender<T> {
             .field("link", &self.port.name)
             .field("sent", &self.sent())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
+
+    use super::*;
+    use crate::layout::{RingShape, actor_section, credit_section, latency_section, ring_section};
+    use crate::region::{Region, RegionPlan};
+    use crate::step::{Attach, Outcome, Receiver, StepCore, Verdict};
+
+    /// An actor that sends to itself over a link of four slots.
+    struct Own {
+        core: StepCore,
+        out: Sender<u64>,
+        input: Receiver<u64>,
+    }
+
+    fn own(layout: crate::Layout, stamped: bool) -> Own {
+        let schema = u64::SCHEMA.to_text();
+        let shape = RingShape::with_layout(8, 4, stamped, layout).unwrap();
+        let mut plan = RegionPlan::new("sender", "own", 1);
+        plan.add(actor_section("actor", 1, 1))
+            .add(ring_section("loop", &schema, &shape))
+            .add(credit_section("loop"));
+        if stamped {
+            plan.add(latency_section("loop"));
+        }
+        let region = Region::heap(&plan).unwrap();
+        let mut attach = Attach::new(&region, "actor", 1, 1).unwrap();
+        let input = attach.receiver::<u64>("loop", &region).unwrap();
+        let out = attach.sender::<u64>("loop", &region).unwrap();
+        Own {
+            core: attach.finish(),
+            out,
+            input,
+        }
+    }
+
+    impl Own {
+        fn sends(&mut self, values: impl Iterator<Item = u64>) -> (Result<(), Refused>, Outcome) {
+            self.core.begin(u64::MAX);
+            let sent = self.out.send_iter(values);
+            (sent, self.core.finish(Verdict::Keep).unwrap())
+        }
+
+        fn receives(&mut self) -> Vec<u64> {
+            self.core.begin(u64::MAX);
+            let received = std::iter::from_fn(|| self.input.try_recv()).collect();
+            let _ = self.core.finish(Verdict::Keep).unwrap();
+            self.core.begin(u64::MAX);
+            let _ = self.core.finish(Verdict::Keep).unwrap(); // gives back
+            received
+        }
+    }
+
+    #[test]
+    fn an_iterator_is_sent_whole_or_aborts_the_step() {
+        for (layout, stamped) in [
+            (crate::Layout::Sequenced, false),
+            (crate::Layout::Sequenced, true),
+            (crate::Layout::Contiguous, false),
+        ] {
+            let mut own = own(layout, stamped);
+            assert_eq!(own.sends(0..3).0, Ok(()), "{layout:?}");
+            assert_eq!(own.receives(), [0, 1, 2]);
+            // Without a length, over the ring's end, and exactly as many as there is room for.
+            let (sent, outcome) = own.sends((0..8).filter(|number| number % 2 == 1));
+            assert_eq!((sent, outcome.committed), (Ok(()), true), "{layout:?}");
+            let (sent, outcome) = own.sends([9].into_iter());
+            assert_eq!(sent, Err(Refused::Full), "{layout:?}");
+            assert_eq!((outcome.committed, outcome.refused), (false, Some(0)));
+            assert_eq!(own.sends(std::iter::empty()).0, Ok(()), "needs no room");
+            assert_eq!(own.receives(), [1, 3, 5, 7]);
+            assert_eq!(own.sends([10].into_iter()).0, Ok(()));
+            assert_eq!(own.sends(0..4).0, Err(Refused::Full), "one too many");
+            let hidden = (0..9).filter(|number| number % 2 == 0);
+            assert_eq!(own.sends(hidden).0, Err(Refused::Full));
+            assert_eq!(
+                own.receives(),
+                [10],
+                "{layout:?}: nothing of either is seen"
+            );
+        }
     }
 }

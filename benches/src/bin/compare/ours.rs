@@ -1,12 +1,12 @@
-//! Our ring alone, in both layouts, used as its documentation says: claimed and written in place, received by value one by one
-//! and in place by batches.
+//! Our ring alone, in both layouts, used as its documentation says: written in place, one by one or from an iterator, and shown in
+//! place.
 
 use airssys_ringbuf::layout::RingShape;
 use airssys_ringbuf::{Consumer, Layout, Producer, Ring};
 
 use crate::Result;
-use crate::catalog::BATCH;
 use crate::control::open;
+use crate::message::value;
 use crate::subject::{Ends, Mapped, Place, Rx, Subject, Tx, ready};
 
 /// The sequence word in the message's own last line.
@@ -36,26 +36,10 @@ pub(crate) fn stride(layout: Layout, payload: usize) -> usize {
     RingShape::with_layout(payload, 1, false, layout).map_or(payload, |shape| shape.stride)
 }
 
-/// A producer, and the batch that is written before it is sent.
-#[derive(Debug)]
-pub(crate) struct Sending<const W: usize> {
-    producer: Producer<[u64; W]>,
-    batch: Vec<[u64; W]>,
-}
-
-impl<const W: usize> Sending<W> {
-    fn new(producer: Producer<[u64; W]>) -> Self {
-        Self {
-            producer,
-            batch: vec![[0; W]; BATCH],
-        }
-    }
-}
-
-impl<const W: usize> Tx<W> for Sending<W> {
+impl<const W: usize> Tx<W> for Producer<[u64; W]> {
     #[inline]
     fn try_send(&mut self, write: impl Fn(&mut [u64; W])) -> bool {
-        let Some(mut slot) = self.producer.claim() else {
+        let Some(mut slot) = self.claim() else {
             return false;
         };
         write(&mut slot);
@@ -65,12 +49,7 @@ impl<const W: usize> Tx<W> for Sending<W> {
 
     #[inline]
     fn try_send_batch(&mut self, count: usize, write: impl Fn(usize, &mut [u64; W])) -> usize {
-        let count = count.min(self.batch.len());
-        let batch = &mut self.batch[..count];
-        for (index, words) in batch.iter_mut().enumerate() {
-            write(index, words);
-        }
-        self.producer.send_slice(batch)
+        self.send_iter((0..count).map(|index| value(|words| write(index, words))))
     }
 }
 
@@ -96,20 +75,19 @@ impl<const W: usize, const CONTIGUOUS: bool> Rx<W> for Receiving<W, CONTIGUOUS> 
 }
 
 impl<const W: usize, const CONTIGUOUS: bool> Subject<W> for Bare<CONTIGUOUS> {
-    type Tx = Sending<W>;
+    type Tx = Producer<[u64; W]>;
     type Rx = Receiving<W, CONTIGUOUS>;
 
     fn channel(place: &Place) -> Result<Ends<Self::Tx, Self::Rx>> {
         let (tx, rx) = Ring::heap_in(Self::slots(place, W * 8), Self::LAYOUT)?;
-        Ok(ready((Sending::new(tx), Receiving(rx))))
+        Ok(ready((tx, Receiving(rx))))
     }
 }
 
 impl<const W: usize, const CONTIGUOUS: bool> Mapped<W> for Bare<CONTIGUOUS> {
     fn sender(place: &Place) -> Result<Self::Tx> {
         let (file, slots) = (open(&place.path())?, Self::slots(place, W * 8));
-        let tx = Ring::producer_in_as(&file, slots, Self::LAYOUT)?;
-        Ok(Sending::new(tx))
+        Ok(Ring::producer_in_as(&file, slots, Self::LAYOUT)?)
     }
 
     fn receiver(place: &Place) -> Result<Self::Rx> {

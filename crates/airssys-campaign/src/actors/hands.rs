@@ -6,8 +6,10 @@
 use airssys_ringbuf::step::{Durable, Receiver, Receivers, Refused, Sender, TrySendError};
 
 use super::{Incarnation, Kept, Log};
+use crate::court::LETTERED;
 use crate::seed::Seed;
 use crate::traffic::{Answers, Flow, IN, Item, LINKS_MAX, OUT};
+use crate::witness::{Phase, Witness};
 
 /// The most messages that it takes in one step.
 pub(super) const BATCH: usize = 4;
@@ -62,6 +64,28 @@ pub(super) struct Hands {
     pub(super) life: Incarnation,
     /// The last step was refused: the next one takes one message and sends nothing that it need not.
     pub(super) narrow: bool,
+    /// Where messages may be set aside.
+    pub(super) mail: Option<Mail>,
+    /// Hears what the handler has in hand, where that is judged.
+    pub(super) witness: Option<Witness>,
+}
+
+/// What the middle keeps where its messages may be set aside.
+#[derive(Debug)]
+pub(super) struct Mail {
+    /// Letters that were handled again.
+    pub(super) again: Durable<Flow>,
+    /// This step gets a letter in place of the link's next message.
+    pub(super) requeues: Option<Requeued>,
+}
+
+/// The letter that a step gets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Requeued {
+    /// Its place among the letters.
+    pub(super) place: u64,
+    /// No other one is due.
+    pub(super) last: bool,
 }
 
 /// What the messages that a step took have to be answered with.
@@ -90,14 +114,22 @@ impl Hands {
         let most = if self.narrow { 1 } else { BATCH as u64 };
         let want = (1 + self.draws.below(most)).min(left);
         let mut tokens = Tokens::default();
-        self.receive(want as usize, &mut tokens);
+        let letter = self.mail.as_ref().and_then(|mail| mail.requeues);
+        let handled = match letter {
+            // Most often it is all that is asked for.
+            Some(letter) if left == 0 || self.draws.below(4) > 0 => {
+                self.receive_letter(letter, &mut tokens)
+            }
+            _ => self.receive(want as usize, &mut tokens),
+        };
         self.answer(tokens.as_slice())?;
         if tokens.count > 0 && !self.narrow {
             self.chatter()?;
         }
-        let ends = self.total() >= self.life.limit || self.is_closed();
+        let ends = (self.total() >= self.life.limit || self.is_closed())
+            && letter.is_none_or(|letter| letter.last && handled);
         if tokens.count > 0 || ends {
-            self.log.borrow_mut().note(before);
+            self.note(before);
         }
         Ok(ends)
     }
@@ -105,20 +137,118 @@ impl Hands {
     /// All that it does in the step that ends it because nobody receives any more.
     pub(super) fn note_end(&mut self) {
         let before = self.counts();
+        self.note(before);
+    }
+
+    fn note(&mut self, before: [u64; LINKS_MAX]) {
         self.log.borrow_mut().note(before);
     }
 
-    /// Takes up to `want` messages, from a link that is drawn on.
-    fn receive(&mut self, want: usize, tokens: &mut Tokens) {
+    /// Which letter the next step gets.
+    pub(super) fn requeue(&mut self, letter: Option<Requeued>) {
+        if let Some(mail) = &mut self.mail {
+            mail.requeues = letter;
+        }
+    }
+
+    /// Tells what the handler is at.
+    pub(super) fn says(&self, phase: Phase) {
+        if let Some(witness) = &self.witness {
+            witness.says(phase);
+        }
+    }
+
+    /// Tells that the handler has nothing in hand yet.
+    pub(super) fn begins(&self) {
+        let Some(witness) = &self.witness else {
+            return;
+        };
+        let places = 0..self.taken.len();
+        for index in places.clone() {
+            witness.shown(index, self.position(index));
+        }
+        if let Some(letter) = self.mail.as_ref().and_then(|mail| mail.requeues) {
+            witness.shown(places.end, letter.place);
+        }
+        witness.says(Phase::Handles);
+    }
+
+    /// Messages received on a link.
+    fn position(&self, index: usize) -> u64 {
+        match &self.inputs {
+            Inputs::Each(inputs) => inputs[index].received(),
+            // None of them is ever set aside.
+            Inputs::Joined(_) => self.taken[index].borrow().count,
+        }
+    }
+
+    /// Takes the letter of this step and nothing else; whether there was one.
+    fn receive_letter(&mut self, letter: Requeued, tokens: &mut Tokens) -> bool {
+        let Self {
+            inputs: Inputs::Each(inputs),
+            mail: Some(mail),
+            witness,
+            life,
+            ..
+        } = self
+        else {
+            return false;
+        };
+        let input = &mut inputs[LETTERED];
+        let hidden = self.taken.len();
+        let mut found = None;
+        if let Some(witness) = &*witness {
+            witness.asks(1);
+        }
+        take(input, life.style.receives, 1, |item| {
+            mail.again.borrow_mut().receive(IN[LETTERED], item);
+            if let Some(witness) = &*witness {
+                witness.shown(hidden, letter.place + 1);
+            }
+            tokens.push(Answers::to(IN[LETTERED], item.seq));
+            found = Some(item.seq);
+        });
+        // It keeps the key that it had.
+        if found.is_some() && input.key().map(|key| key.sequence) != found {
+            mail.again.borrow_mut().torn += 1;
+        }
+        self.says(Phase::Handles);
+        found.is_some()
+    }
+
+    /// Takes up to `want` messages, from a link that is drawn on, and no more than its letter of one of which there is
+    /// a letter in this step; whether that was taken.
+    fn receive(&mut self, want: usize, tokens: &mut Tokens) -> bool {
         let receives = self.life.style.receives;
+        if let Some(witness) = &self.witness {
+            witness.asks(want as u64);
+        }
+        let letter = self.mail.as_ref().and_then(|mail| mail.requeues);
+        let mut handled = false;
         let Self {
             inputs,
             taken,
             draws,
+            mail,
+            witness,
             ..
         } = self;
+        let hidden = taken.len();
         let mut note = |index: usize, item: &Item| {
-            taken[index].borrow_mut().receive(IN[index], item);
+            let (place, to) = match (letter, &mut *mail) {
+                (Some(letter), Some(mail)) if index == LETTERED => {
+                    mail.again.borrow_mut().receive(IN[index], item);
+                    handled = true;
+                    (hidden, letter.place + 1)
+                }
+                _ => {
+                    taken[index].borrow_mut().receive(IN[index], item);
+                    (index, item.seq + 1)
+                }
+            };
+            if let Some(witness) = &*witness {
+                witness.shown(place, to);
+            }
             tokens.push(Answers::to(IN[index], item.seq));
         };
         match inputs {
@@ -145,6 +275,8 @@ impl Hands {
                 }
             }
         }
+        self.says(Phase::Handles);
+        handled
     }
 
     /// One answer for each, on links that are drawn.
@@ -232,6 +364,7 @@ impl Hands {
             sent: self.sent.iter().map(Durable::get).collect(),
             log: self.log.get(),
             fixed: self.fixed.get(),
+            again: self.mail.as_ref().map(|mail| mail.again.get()),
         }
     }
 }

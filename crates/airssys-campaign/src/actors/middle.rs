@@ -4,14 +4,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use airssys_ringbuf::Message;
 use airssys_ringbuf::layout::SCANNED_LINKS_MAX;
-use airssys_ringbuf::step::{Attach, Refused, StepCore, Verdict, read_cell};
+use airssys_ringbuf::step::{Attach, Refused, SetAside, StepCore, Verdict, read_cell};
 
-use super::hands::{BATCH, Hands, Inputs, Style};
-use super::{FIXED, FIXED_VALUE, LOG, Log, MIDDLE, Plan, SENT, TAKEN, Turn, cell_name, end};
+use super::desk::Desk;
+use super::hands::{BATCH, Hands, Inputs, Mail, Requeued, Style};
+use super::{AGAIN, FIXED, FIXED_VALUE, LOG, Log, MIDDLE, Plan, SENT, TAKEN, Turn, cell_name, end};
 use crate::bus::Bus;
 use crate::failure::Failure;
 use crate::seed::Seed;
 use crate::traffic::Flow;
+use crate::witness::{Phase, Witness};
 
 /// One life of the middle.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +53,8 @@ pub(crate) struct Kept {
     pub(crate) log: Log,
     /// What no step touches.
     pub(crate) fixed: u64,
+    /// Letters that were handled again, where messages may be set aside.
+    pub(crate) again: Option<Flow>,
 }
 
 /// A middle, whatever mistake is planted in its step.
@@ -85,19 +89,28 @@ pub(crate) fn attach(
             }
         };
     }
-    by_number!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28)
+    by_number!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39)
 }
 
 #[derive(Debug)]
 struct Middle<const MISTAKE: u8> {
     core: StepCore<MISTAKE>,
     hands: Hands,
+    desk: Option<Desk>,
+    /// This step has had its marker before its end: every step has two, however much it tries.
+    marked: bool,
 }
 
 impl<const MISTAKE: u8> Middle<MISTAKE> {
     fn attach(bus: &Bus, life: Incarnation) -> Result<Self, Failure> {
         let (ins, outs) = (bus.shape.ins(), bus.shape.outs());
-        let mut attach = Attach::<MISTAKE>::new(&bus.middle.own, MIDDLE, ins.len(), outs.len())?;
+        let (inputs, outputs) = bus.ends();
+        let witness = Witness::new(bus)?;
+        if let Some(witness) = &witness {
+            witness.begins(life.nonce);
+        }
+        let mut attach = Attach::<MISTAKE>::new(&bus.middle.own, MIDDLE, inputs, outputs)?;
+        attach.incarnation(life.nonce);
         let sources = ins.iter().map(|link| (link.name, &bus.source.seen));
         let inputs = if ins.len() > SCANNED_LINKS_MAX {
             let sources: Vec<_> = sources.collect();
@@ -116,7 +129,7 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
                 .collect::<Result<_, _>>()
         };
         let (taken, sent) = (flows(TAKEN, ins.len())?, flows(SENT, outs.len())?);
-        let hands = Hands {
+        let mut hands = Hands {
             inputs,
             outputs,
             taken,
@@ -126,10 +139,95 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
             draws: Seed::new(life.seed ^ life.nonce.rotate_left(24)),
             life,
             narrow: false,
+            mail: None,
+            witness,
         };
+        let mut desk = None;
+        if let Some(court) = &bus.court {
+            hands.mail = Some(Mail {
+                again: attach.durable(AGAIN, Flow::NONE)?,
+                requeues: None,
+            });
+            desk = Some(Desk::attach(&mut attach, court)?);
+        }
         (life.pause)();
         let core = attach.finish();
-        Ok(Self { core, hands })
+        hands.says(Phase::Idle);
+        Ok(Self {
+            core,
+            hands,
+            desk,
+            marked: false,
+        })
+    }
+
+    /// What is due about letters, as airssys-rt's runner has it; `None` if that is nothing.
+    fn look(&mut self) -> Result<Option<Turn>, Failure> {
+        let Self {
+            core,
+            hands,
+            desk,
+            marked,
+        } = self;
+        let Some(desk) = desk else {
+            return Ok(None);
+        };
+        if desk.has_drop() {
+            hands.says(Phase::Ends);
+            mark_end(marked, hands);
+            let _ = core.drop_letter(&mut desk.letters)?;
+            hands.says(Phase::Idle);
+            return Ok(Some(Turn::Busy));
+        }
+        if let Some(aside) = desk.aside {
+            hands.says(Phase::Ends);
+            mark_end(marked, hands);
+            let done = core.set_aside(&mut desk.letters, &aside, desk.drops)?;
+            hands.says(Phase::Idle);
+            if !matches!(done, SetAside::Full(_)) {
+                desk.aside = None;
+            }
+            if matches!(done, SetAside::Kept(_) | SetAside::Dropped(_)) {
+                return Ok(Some(Turn::Busy));
+            }
+        }
+        if desk.has_requeue() {
+            return self.requeue().map(Some);
+        }
+        Ok(desk.aside.map(|_| Turn::Idle))
+    }
+
+    /// A step that gets the oldest letter.
+    fn requeue(&mut self) -> Result<Turn, Failure> {
+        let Some(desk) = &self.desk else {
+            return Ok(Turn::Idle);
+        };
+        let letter = Requeued {
+            place: desk.letters.oldest(),
+            last: desk.is_last(),
+        };
+        self.hands.requeue(Some(letter));
+        self.hands.begins();
+        self.core.begin_requeue(&desk.letters);
+        let worked = self.verdict();
+        mark_end(&mut self.marked, &self.hands);
+        self.hands.says(Phase::Ends);
+        self.hands.requeue(None);
+        self.hands.narrow = worked == Err(Refused::Full);
+        let verdict = worked.unwrap_or(Verdict::Abort);
+        let Self {
+            core, hands, desk, ..
+        } = self;
+        let Some(desk) = desk else {
+            return Ok(Turn::Idle);
+        };
+        let (outcome, _) = core.finish_requeue(&mut desk.letters, verdict)?;
+        hands.says(Phase::Idle);
+        Ok(match outcome.committed {
+            _ if core.is_done() => Turn::Done,
+            true => Turn::Busy,
+            false => Turn::Idle,
+        })
     }
 
     /// Its work, and how that ends the step.
@@ -168,6 +266,13 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
     }
 }
 
+/// The marker before the end of a step.
+fn mark_end(marked: &mut bool, hands: &Hands) {
+    if !std::mem::replace(marked, true) {
+        (hands.life.pause)();
+    }
+}
+
 impl<const MISTAKE: u8> Subject for Middle<MISTAKE> {
     fn step(&mut self, plan: Plan) -> Result<Turn, Failure> {
         if self.core.is_done() {
@@ -175,12 +280,21 @@ impl<const MISTAKE: u8> Subject for Middle<MISTAKE> {
         }
         let pause = self.hands.life.pause;
         pause();
+        self.marked = false;
+        if plan == Plan::Work
+            && let Some(turn) = self.look()?
+        {
+            return Ok(turn);
+        }
+        self.hands.begins();
         if plan == Plan::Rehearse {
-            let Self { core, hands } = self;
+            let Self { core, hands, .. } = self;
             let _ = core.rehearse(BATCH as u64, || {
                 let _ = hands.work();
                 pause();
+                hands.says(Phase::Ends);
             })?;
+            self.hands.says(Phase::Idle);
             return Ok(Turn::Idle);
         }
         self.core.begin(BATCH as u64);
@@ -191,7 +305,9 @@ impl<const MISTAKE: u8> Subject for Middle<MISTAKE> {
             Plan::Panic => {
                 self.panic();
                 pause();
+                self.hands.says(Phase::Ends);
                 self.core.abandon();
+                self.hands.says(Phase::Idle);
                 return Ok(Turn::Idle);
             }
             Plan::Unwind => {
@@ -199,8 +315,11 @@ impl<const MISTAKE: u8> Subject for Middle<MISTAKE> {
                 return Ok(Turn::Unwound);
             }
         };
-        pause();
-        self.end(worked)
+        mark_end(&mut self.marked, &self.hands);
+        self.hands.says(Phase::Ends);
+        let turn = self.end(worked);
+        self.hands.says(Phase::Idle);
+        turn
     }
 
     fn kept(&self) -> Kept {
@@ -212,7 +331,7 @@ impl<const MISTAKE: u8> Subject for Middle<MISTAKE> {
     }
 }
 
-/// What the middle has committed, read as an observer.
+/// What a middle without letters has committed, read as an observer.
 ///
 /// # Errors
 ///
@@ -231,6 +350,7 @@ pub(crate) fn kept(bus: &Bus) -> Result<Kept, Failure> {
             .collect::<Result<_, _>>()?,
         log: cell(bus, ends, LOG, ins + outs)?,
         fixed: cell(bus, ends, FIXED, ins + outs + 1)?,
+        again: None,
     })
 }
 

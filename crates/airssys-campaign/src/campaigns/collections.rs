@@ -29,7 +29,7 @@ fn run(run: &Run) -> Result<Outcome, Failure> {
         kill_stride: stride,
         offset: run.draws().below(MEMORIES) as usize,
     };
-    let tally = every_instruction::<{ mistake::NONE }>(Some(budget), |failure| match failure {
+    let tally = every_instruction::<{ mistake::NONE }>(Some(budget), |failure, _| match failure {
         Failure::Violated(what) => {
             run.violated(what);
             Ok(())
@@ -42,8 +42,9 @@ fn run(run: &Run) -> Result<Outcome, Failure> {
     // A planted mistake may make the step panic; what it says is in the table.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    for (number, name) in mistake::UNDO {
-        let (tally, violations) = catch(number).map_err(|failure| failure.at(name))?;
+    for mistake in mistake::UNDO {
+        let name = mistake.name;
+        let (tally, violations) = catch(mistake.number).map_err(|failure| failure.at(name))?;
         if violations.is_empty() {
             run.violated(format_args!("`{name}` was not caught"));
         }

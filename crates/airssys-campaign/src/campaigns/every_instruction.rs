@@ -79,13 +79,14 @@ impl std::fmt::Display for Tally {
         write!(
             f,
             "{:>6} instructions, {:>5} memories, {:>5} killed for real; after a kill {:>7} instructions, {:>6} memories; {:>6} \
-             judgements",
+             judgements, {:>6} of what is in work",
             self.points,
             self.memories,
             self.kills,
             self.second_points,
             self.second_memories,
-            self.trials
+            self.trials,
+            self.looks
         )
     }
 }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use airssys_ringbuf::step::mistake::{self, Mistake};
 
 use super::Campaign;
+use crate::collections;
 use crate::failure::Failure;
 use crate::points::{Caught, catch_mistake};
 use crate::run::{Outcome, Run};
@@ -31,7 +32,9 @@ const HEAD: &str = "# Planted mistakes
 
 The step with one mistake in it, under the campaign of every instruction: how many kills were judged until one showed it, by
 scenario. At 1 the mistake shows with no kill in the life; at 0 the lives before it fail already; `-` is a scenario whose every
-kill was judged and showed nothing: it isn't about that. Orderings that no kill can show (a fence dropped, a store relaxed) are
+kill was judged and showed nothing: it isn't about that. What is in work is compared after each instruction, before kills are
+judged: a mistake that this shows has its count of comparisons. `collections` is the campaign of that name; the mistakes of the
+undo log are planted there alone, and its column is empty for all others. Orderings that no kill can show (a fence dropped, a store relaxed) are
 planted in the models that loom explores, `ringbuf/src/ring/model.rs` and `ringbuf/src/step/model.rs`, and for ThreadSanitizer
 by `.ci/tsan`.
 
@@ -40,10 +43,13 @@ Written by `cargo run --release -p airssys-campaign -- mutants --write docs/muta
 
 ";
 
-/// A mistake, and in which scenarios it was caught.
+/// What the campaign of durable collections is called among the scenarios.
+const COLLECTIONS: &str = "collections";
+
+/// A mistake, and in which of the scenarios that it was planted in it was caught.
 struct Row {
     mistake: Mistake,
-    caught: Vec<(&'static Scenario, Option<Caught>)>,
+    caught: Vec<(&'static str, Option<Caught>)>,
 }
 
 fn run(run: &Run) -> Result<Outcome, Failure> {
@@ -73,7 +79,7 @@ fn rows(run: &Run) -> Result<Vec<Row>, Failure> {
         }
     }
     let mut rows = Vec::new();
-    for mistake in mistake::ALL {
+    for mistake in mistake::ALL.into_iter().chain(mistake::UNDO) {
         if !run.goes_on() {
             break;
         }
@@ -89,12 +95,18 @@ fn rows(run: &Run) -> Result<Vec<Row>, Failure> {
 
 /// Scenario after scenario: until one catches it, or all of them.
 fn row(mistake: Mistake, all: bool) -> Result<Row, Failure> {
+    if mistake::UNDO.contains(&mistake) {
+        let found = collections::catch_first(mistake.number);
+        let found = found.map_err(|failure| failure.at(mistake.name))?;
+        let caught = vec![(COLLECTIONS, found)];
+        return Ok(Row { mistake, caught });
+    }
     let mut caught = Vec::new();
     for scenario in order(mistake, all) {
         let found = catch_mistake(mistake.number, scenario, SEED);
         let found = found.map_err(|failure| failure.at(mistake.name))?;
         let ends = found.is_some() && !all;
-        caught.push((scenario, found));
+        caught.push((scenario.name, found));
         if ends {
             break;
         }
@@ -106,12 +118,16 @@ fn row(mistake: Mistake, all: bool) -> Result<Row, Failure> {
 fn order(mistake: Mistake, all: bool) -> Vec<&'static Scenario> {
     let about = match mistake.number {
         mistake::BATCH_SHOWN_IN_PART | mistake::LAST_REPUBLISHED => "batches",
-        mistake::CELLS_NOT_RESTORED | mistake::CREDIT_OF_ABORTED => "retries",
+        mistake::CELLS_NOT_RESTORED
+        | mistake::CREDIT_OF_ABORTED
+        | mistake::MARK_KEPT
+        | mistake::LIFE_NAMED_FIRST => "retries",
         mistake::RANGE_KEPT => "full",
         mistake::CLOSE_BEFORE_COMMIT | mistake::CLOSE_FORGOTTEN | mistake::DONE_EXITS_FIRST => {
             "closed"
         }
         mistake::HINTS_FORGOTTEN => "hinted",
+        mistake::ASIDE_NOT_TAKEN..=mistake::REQUEUE_IN_TWO_STEPS => "letters",
         _ => "mixed",
     };
     let mut order: Vec<_> = SCENARIOS.iter().collect();
@@ -123,7 +139,7 @@ fn order(mistake: Mistake, all: bool) -> Vec<&'static Scenario> {
 
 impl Row {
     /// The first scenario that caught it.
-    fn first(&self) -> Option<(&'static Scenario, &Caught)> {
+    fn first(&self) -> Option<(&'static str, &Caught)> {
         let mut found = self.caught.iter();
         found.find_map(|(scenario, caught)| Some((*scenario, caught.as_ref()?)))
     }
@@ -133,10 +149,9 @@ impl Row {
         match self.first() {
             Some((scenario, Caught { trials, how })) => {
                 let how: String = how.chars().take(HOW_MAX).collect();
-                let scenario = scenario.name;
-                format!("{name:<34} {scenario:<8} {trials:>5} judged  {how}\n")
+                format!("{name:<38} {scenario:<11} {trials:>5} judged  {how}\n")
             }
-            None => format!("{name:<34} NOT CAUGHT\n"),
+            None => format!("{name:<38} NOT CAUGHT\n"),
         }
     }
 }
@@ -147,20 +162,25 @@ fn document(rows: &[Row]) -> String {
     for scenario in &SCENARIOS {
         let _ = writeln!(text, "- `{}`: {}", scenario.name, scenario.what);
     }
+    let _ = writeln!(
+        text,
+        "- `{COLLECTIONS}`: an actor with a durable collection of each kind"
+    );
     text.push_str("\n| mistake | what it breaks |");
-    let names = SCENARIOS
-        .iter()
-        .map(|scenario| format!(" {} |", scenario.name));
-    text.extend(names);
+    let names = SCENARIOS.iter().map(|scenario| scenario.name);
+    let names: Vec<_> = names.chain([COLLECTIONS]).collect();
+    text.extend(names.iter().map(|name| format!(" {name} |")));
     text.push_str("\n|---|---|");
-    text.extend(SCENARIOS.iter().map(|_| "---:|"));
+    text.extend(names.iter().map(|_| "---:|"));
     text.push('\n');
     for Row { mistake, caught } in rows {
         let _ = write!(text, "| {} | {} |", mistake.name, mistake.breaks);
-        for (_, caught) in caught {
-            let _ = match caught {
-                Some(Caught { trials, .. }) => write!(text, " {trials} |"),
-                None => write!(text, " - |"),
+        for name in &names {
+            let planted = caught.iter().find(|(scenario, _)| scenario == name);
+            let _ = match planted {
+                Some((_, Some(Caught { trials, .. }))) => write!(text, " {trials} |"),
+                Some((_, None)) => write!(text, " - |"),
+                None => write!(text, " |"),
             };
         }
         text.push('\n');

@@ -9,7 +9,16 @@ pub(crate) struct Life {
     /// Its name, for reports.
     pub(crate) name: &'static str,
     before: &'static [Plan],
-    pub(crate) steps: &'static [Plan],
+    pub(crate) does: Does,
+}
+
+/// What a life does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Does {
+    /// These steps.
+    Steps(&'static [Plan]),
+    /// It has the state start anew, before its only step.
+    Reset,
 }
 
 /// The marker after attaching: from here on a first life is looked at.
@@ -19,22 +28,42 @@ pub(crate) const LIVES: [Life; 3] = [
     Life {
         name: "first life",
         before: &[],
-        steps: &[Plan::Work, Plan::Work],
+        does: Does::Steps(&[Plan::Work, Plan::Work]),
     },
     Life {
         name: "full collections",
         before: &[Plan::Work, Plan::Work, Plan::Work, Plan::Work, Plan::Work],
-        steps: &[Plan::Work, Plan::Abort, Plan::Work],
+        does: Does::Steps(&[Plan::Work, Plan::Abort, Plan::Work]),
     },
     // The step before is an aborted one of the same number.
     Life {
         name: "too many changes",
         before: &[Plan::Work, Plan::Work, Plan::Abort],
-        steps: &[Plan::Exceed, Plan::Work],
+        does: Does::Steps(&[Plan::Exceed, Plan::Work]),
     },
 ];
 
+/// The step before is an aborted one, of the number that the reset takes.
+pub(crate) const RESET: Life = Life {
+    name: "state starts anew",
+    before: &[
+        Plan::Work,
+        Plan::Work,
+        Plan::Work,
+        Plan::Work,
+        Plan::Work,
+        Plan::Abort,
+    ],
+    does: Does::Reset,
+};
+
 impl Life {
+    /// Steps that are committed before it.
+    pub(crate) fn committed(&self) -> u64 {
+        let commits = self.before.iter().filter(|plan| **plan == Plan::Work);
+        commits.count() as u64
+    }
+
     /// Leads a fresh bus to where this life starts.
     ///
     /// # Errors
@@ -46,10 +75,29 @@ impl Life {
     }
 }
 
+/// The life after one that was killed: it does nothing but what that one was told to.
+pub(crate) fn resumed(life: &Life) -> Life {
+    Life {
+        does: match life.does {
+            Does::Steps(_) => Does::Steps(&[]),
+            Does::Reset => Does::Reset,
+        },
+        ..*life
+    }
+}
+
 /// What a traced child does: attach, then the steps.
-pub(crate) fn body<const MISTAKE: u8>(bus: &Bus, steps: &'static [Plan]) -> impl Fn() -> i32 {
+pub(crate) fn body<const MISTAKE: u8>(bus: &Bus, life: &Life) -> impl Fn() -> i32 {
+    let (does, committed) = (life.does, life.committed());
     move || {
         marker();
+        let (steps, begun): (&[Plan], _) = match does {
+            Does::Steps(steps) => (steps, Ok(())),
+            Does::Reset => (&[Plan::Work], bus.reset::<MISTAKE>(committed)),
+        };
+        if begun.is_err() {
+            return 2;
+        }
         let lived = Owner::<MISTAKE>::attach(bus).and_then(|owner| {
             let mut owner = owner.pausing();
             marker();

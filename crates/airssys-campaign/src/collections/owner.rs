@@ -11,7 +11,7 @@ use airssys_ringbuf::layout::{
 use airssys_ringbuf::region::{Access, Expected, Region, RegionPlan, boot_id};
 use airssys_ringbuf::step::{
     Attach, CollectionError, Durable, DurableMap, DurableRing, DurableTable, DurableVec, MapEntry,
-    StepCore, Verdict,
+    StepCore, Verdict, reset,
 };
 
 use crate::bus::Directory;
@@ -95,6 +95,18 @@ impl Bus {
     pub(crate) fn restore(&self, image: &[u8]) -> Result<(), Failure> {
         let written = self.file()?.write_all_at(image, self.start as u64);
         written.map_err(|error| Failure::broken("restoring a region", error))
+    }
+
+    /// Has the actor's state start anew, if so many steps of this harness were its last commits.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Violated`] if the region isn't as that must find it.
+    pub(crate) fn reset<const MISTAKE: u8>(&self, after: u64) -> Result<(), Failure> {
+        let cells: [(&str, &[u8]); 1] = [("steps", &[0; 8])];
+        // The first values are a commit.
+        let _ = reset::<MISTAKE>(&self.own, OWNER, (&[], &[]), &cells, after + 1)?;
+        Ok(())
     }
 
     fn file(&self) -> Result<&File, Failure> {

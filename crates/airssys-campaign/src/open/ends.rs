@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use airssys_ringbuf::blame::{Charges, ChargesView};
 use airssys_ringbuf::park::{Barrier, Sleeper, Waker};
 use airssys_ringbuf::pulse::{CommandView, PulseView};
 use airssys_ringbuf::region::{Region, SectionEntry, SectionKind};
 use airssys_ringbuf::step::{
     Attach, Durable, End, HostReceiver, HostSender, Observer, Receiver, Sender, StepCore, Verdict,
-    latencies, link_fault, mistake, progress, read_cell, read_clock, recover,
+    in_work, latencies, link_fault, mistake, progress, read_cell, read_clock, recover,
 };
 use airssys_ringbuf::{Instance, Message, panic_text};
 
@@ -16,6 +17,9 @@ use crate::traffic::Item;
 
 /// Ends of the actors that are attached: inputs, outputs.
 const ACTORS: [(usize, usize); 5] = [(0, 0), (1, 0), (0, 1), (1, 1), (3, 2)];
+
+/// Inputs of the actors whose charges are read.
+const ACTORS_INPUTS: [usize; 5] = [0, 1, 3, 100, usize::MAX / 32];
 
 /// Steps that each actor takes, at most, and messages that it moves in one.
 const STEPS: u64 = 6;
@@ -42,19 +46,20 @@ pub(crate) fn watch_all(seen: &Region) {
             SectionKind::Actor => {
                 for (inputs, outputs) in ACTORS {
                     drop(progress(seen, name, inputs, outputs));
+                    drop(in_work(seen, name, inputs, outputs));
                 }
             }
             SectionKind::Clock => drop(read_clock(seen, name, 0)),
             SectionKind::Instance => drop(Instance::read(seen, section)),
             SectionKind::Panic => drop(panic_text::left_by(seen, section, 0)),
+            SectionKind::Blame => charges(seen, section),
             SectionKind::Doorbells
             | SectionKind::Hints
             | SectionKind::Undo
             | SectionKind::Vector
             | SectionKind::Last
             | SectionKind::Map
-            | SectionKind::Table
-            | SectionKind::Blame => {}
+            | SectionKind::Table => {}
         }
     }
 }
@@ -89,8 +94,20 @@ pub(crate) fn use_all(own: &Region, seen: &Region) -> Result<(), Failure> {
                 actor::<Item>(own, name)?;
                 actor::<[u64; 8]>(own, name)?;
                 actor::<[u8; 3]>(own, name)?;
+                drop(super::letters::use_letters(own, name));
                 let refused = Attach::<{ mistake::NONE }>::new(seen, name, 0, 0);
                 ensure!(refused.is_err(), "an actor on a read-only region");
+            }
+            SectionKind::Blame => {
+                for inputs in ACTORS_INPUTS {
+                    let held = Charges::new(own, section, inputs);
+                    for input in 0..inputs.min(ACTORS_INPUTS[2]) {
+                        if let Ok(held) = &held {
+                            held.suspect(input, 1);
+                            held.drop_letters(input, u64::MAX);
+                        }
+                    }
+                }
             }
             SectionKind::Command
             | SectionKind::Latency
@@ -103,11 +120,23 @@ pub(crate) fn use_all(own: &Region, seen: &Region) -> Result<(), Failure> {
             | SectionKind::Vector
             | SectionKind::Last
             | SectionKind::Map
-            | SectionKind::Table
-            | SectionKind::Blame => {}
+            | SectionKind::Table => {}
         }
     }
     Ok(())
+}
+
+/// Reads all that is held against the messages of actors with so many inputs.
+fn charges(seen: &Region, section: &SectionEntry) {
+    for inputs in ACTORS_INPUTS {
+        let Ok(held) = ChargesView::new(seen, section, inputs) else {
+            continue;
+        };
+        for input in 0..inputs {
+            let _ = (held.suspect_to(input), held.aside(input));
+            let _ = (held.requeue_to(input), held.drop_to(input));
+        }
+    }
 }
 
 fn pulse(own: &Region, seen: &Region, section: &SectionEntry) {

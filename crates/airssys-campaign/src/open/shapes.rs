@@ -4,13 +4,13 @@ use std::path::Path;
 
 use airssys_ringbuf::Message;
 use airssys_ringbuf::layout::{
-    RingShape, actor_section, cell_section, command_section, credit_section, doorbells_section,
-    latency_section, port_pulse_section, pulse_section, ring_section,
+    RingShape, actor_section, blame_section, cell_section, command_section, credit_section,
+    doorbells_section, latency_section, port_pulse_section, pulse_section, ring_section,
 };
 use airssys_ringbuf::region::{Access, Expected, Region, RegionPlan, Section};
 use airssys_ringbuf::step::{Attach, Verdict, mistake};
 
-use super::mutate;
+use super::{letters, mutate};
 use crate::failure::Failure;
 use crate::seed::Seed;
 use crate::traffic::{IN, Item};
@@ -25,6 +25,11 @@ pub(crate) const ACTOR: &str = "actor";
 pub(crate) const LINK: &str = "loop";
 pub(crate) const CELL: &str = "cell";
 
+/// What is done with a region before its bytes are taken.
+type Fill = fn(&Region) -> Result<(), Failure>;
+
+const UNUSED: Fill = |_| Ok(());
+
 /// Mutated regions in the corpus, and what they are drawn by.
 const MUTATED: u64 = 12;
 const MUTATED_SEED: u64 = 1;
@@ -32,7 +37,7 @@ const MUTATED_SEED: u64 = 1;
 /// Sound regions, by name; `directory` is for their files.
 pub(crate) fn sound(directory: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let shapes = [
-        ("empty", vec![], false),
+        ("empty", vec![], UNUSED),
         (
             "words",
             vec![
@@ -41,19 +46,21 @@ pub(crate) fn sound(directory: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure>
                 doorbells_section(3),
                 command_section("feed"),
             ],
-            false,
+            UNUSED,
         ),
-        ("loop", looped::<Item>(4, false)?, false),
-        ("loop-used", looped::<Item>(4, false)?, true),
-        ("stamped", looped::<Item>(4, true)?, true),
-        ("small", looped::<u64>(16, false)?, false),
-        ("line", looped::<[u64; 8]>(8, false)?, false),
-        ("bytes", looped::<[u8; 3]>(1, false)?, false),
-        ("many", many(), false),
+        ("loop", looped::<Item>(4, false)?, UNUSED),
+        ("loop-used", looped::<Item>(4, false)?, step),
+        ("stamped", looped::<Item>(4, true)?, step),
+        ("small", looped::<u64>(16, false)?, UNUSED),
+        ("line", looped::<[u64; 8]>(8, false)?, UNUSED),
+        ("bytes", looped::<[u8; 3]>(1, false)?, UNUSED),
+        ("many", many(), UNUSED),
+        ("letters", letters::sections()?, letters::fill),
+        ("blame", vec![blame_section(ACTOR, 3)], letters::accuse),
     ];
     shapes
         .into_iter()
-        .map(|(name, sections, used)| Ok((name.to_owned(), bytes(directory, sections, used)?)))
+        .map(|(name, sections, filled)| Ok((name.to_owned(), bytes(directory, sections, filled)?)))
         .collect()
 }
 
@@ -96,17 +103,21 @@ fn many() -> Vec<Section> {
         .collect()
 }
 
-/// The region's file, after some steps if it was `used`.
-fn bytes(directory: &Path, sections: Vec<Section>, used: bool) -> Result<Vec<u8>, Failure> {
+/// The region's file, after it was filled.
+fn bytes(directory: &Path, sections: Vec<Section>, fill: Fill) -> Result<Vec<u8>, Failure> {
     let mut plan = RegionPlan::new(BUS, OWNER, DIGEST);
     for section in sections {
         plan.add(section);
     }
     plan.create(directory, OWNER, BOOT)?;
     let path = directory.join(OWNER);
-    if used {
-        step(&path)?;
-    }
+    let expected = Expected {
+        bus: BUS,
+        owner: OWNER,
+        digest: DIGEST,
+        boot_id: BOOT,
+    };
+    fill(&Region::open(&path, Access::ReadWrite, &expected)?)?;
     let read = std::fs::read(&path);
     let removed = std::fs::remove_file(&path);
     let bytes = read.map_err(|error| Failure::broken("reading a region", error))?;
@@ -115,17 +126,10 @@ fn bytes(directory: &Path, sections: Vec<Section>, used: bool) -> Result<Vec<u8>
 }
 
 /// Sends more than the ring holds, and leaves some of it in there.
-fn step(path: &Path) -> Result<(), Failure> {
-    let expected = Expected {
-        bus: BUS,
-        owner: OWNER,
-        digest: DIGEST,
-        boot_id: BOOT,
-    };
-    let own = Region::open(path, Access::ReadWrite, &expected)?;
-    let mut attach = Attach::<{ mistake::NONE }>::new(&own, ACTOR, 1, 1)?;
-    let mut input = attach.receiver::<Item>(LINK, &own)?;
-    let mut output = attach.sender::<Item>(LINK, &own)?;
+fn step(own: &Region) -> Result<(), Failure> {
+    let mut attach = Attach::<{ mistake::NONE }>::new(own, ACTOR, 1, 1)?;
+    let mut input = attach.receiver::<Item>(LINK, own)?;
+    let mut output = attach.sender::<Item>(LINK, own)?;
     let mut cell = attach.durable(CELL, 0_u64)?;
     let mut core = attach.finish();
     for seq in 0..7 {

@@ -78,7 +78,9 @@ fn shape_of(kind: SectionKind) -> [String; 3] {
         ]),
         SectionKind::Table => said([&entries, "rows", "the row's bytes, rounded up to 8"]),
         SectionKind::Blame => said([
-            &format!("count x stride, rounded up to {LINE_PAIR}"),
+            &format!(
+                "count x stride, rounded up to {LINE_PAIR}, + {LINE_PAIR} + 2 x (32 + 8 x count, rounded up to {LINE_PAIR})"
+            ),
             "the actor's inputs",
             &(8 * blame_word::COUNT).to_string(),
         ]),

@@ -1,9 +1,9 @@
 //! Words and fields: where they lie, who writes them, what they mean.
 
 use crate::layout::{
-    PANIC_TEXT_MAX, blame_word, clock_word, collection_word, command_word, credit_word, hint_word,
-    in_flight_word, instance_word, panic_word, pulse_word, record_word, ring_word, slot_word,
-    undo_entry_word, undo_word,
+    PANIC_TEXT_MAX, account_word, blame_word, clock_word, collection_word, command_word,
+    credit_word, hint_word, in_flight_word, instance_word, panic_word, pulse_word, record_word,
+    ring_word, slot_word, tally_word, undo_entry_word, undo_word,
 };
 use crate::memory::LINE_PAIR;
 use crate::region::directory::entry_at;
@@ -164,6 +164,8 @@ fn undo_words() -> Vec<Word> {
     words! { undo_word:
         STEP "Release" "the step that the entries are of: one more than the steps committed before it; of another step, none is in force";
         COUNT "Release, after the entries and before what they are of changes" "how many entries are in force; 0 again after they were undone";
+        UNDONE "Relaxed, before the count goes back" "how often entries were undone, over all lives: an observer that finds another number has to look again";
+        RESET "Relaxed, before the control word; 0 again, by Release, once it is done" "0, or a step that starts all of the actor's collections anew: if it is the last one committed, every word of them counts as 0";
         ENTRIES "Relaxed" "the first entry";
     }
 }
@@ -199,12 +201,29 @@ fn hint_words() -> Vec<Word> {
 fn blame_words() -> Vec<Word> {
     words! { blame_word:
         SUSPECT_TO "Relaxed" "below this position of the input its messages are received one at a time";
-        ASIDE "Release, after the three words behind it" "one more than the position of the message to be set aside; 0 for none";
+        ASIDE "Release, after the two words behind it" "one more than the position of the message to be set aside; 0 for none";
         ATTEMPTS "Relaxed" "deaths that were laid to its charge";
-        CAUSE "Relaxed" "what the last of them was: low half 1 panic, 2 signal, 3 exit, 4 hang; high half the signal or the exit code";
-        RESETS "Relaxed" "1 if the actor's durable state starts anew in the same step";
+        CAUSE "Relaxed" "what the last of them was: low half 1 panic, 2 signal, 3 exit, 4 hang, 5 died with the launching process; high half the signal or the exit code";
         REQUEUE_TO "Release" "messages set aside below this position of their ring are to be handled again";
         DROP_TO "Release" "messages set aside below this position of their ring are to be dropped";
+    }
+}
+
+fn account_words() -> Vec<Word> {
+    words! { account_word:
+        WRITTEN "Release, after the record" "how often the account was written; its lowest bit says which record counts";
+        RESET "Relaxed, before any life that it is for" "0, or one more than a number of committed steps: if that many are committed when a life begins, the actor's durable state starts anew by one step";
+        RECORDS "Relaxed" "record 0; record 1 follows it";
+    }
+}
+
+fn tally_words() -> Vec<Word> {
+    words! { tally_word:
+        JUDGED "Relaxed" "the last life of the partition whose end was judged";
+        ATTEMPTS "Relaxed" "deaths with the same first messages in work that count as attempts";
+        ROW "Relaxed" "how many times in a row messages were set aside with no step between that committed";
+        STEPS "Relaxed" "the actor's steps once the last of them is set aside";
+        STARTS "Relaxed" "one word an input: one more than the position of its first message in work at the last death that was blamed on any; 0 if none was";
     }
 }
 
@@ -233,7 +252,7 @@ fn panic_words() -> Vec<Word> {
 }
 
 /// Every table of places.
-pub(super) fn words() -> [(&'static str, Vec<Word>); 17] {
+pub(super) fn words() -> [(&'static str, Vec<Word>); 19] {
     [
         ("header", header_fields()),
         ("entry", entry_fields()),
@@ -249,6 +268,8 @@ pub(super) fn words() -> [(&'static str, Vec<Word>); 17] {
         ("collection", collection_words()),
         ("slot", slot_words()),
         ("blame", blame_words()),
+        ("account", account_words()),
+        ("tally", tally_words()),
         ("clock", clock_words()),
         ("instance", instance_words()),
         ("panic", panic_words()),

@@ -377,8 +377,58 @@ fn fill<K: Message, V: Message, const MISTAKE: u8>(
 /// What a key is marked with. Part of the layout.
 #[inline]
 fn mark_of<K: Message>(key: &K) -> u64 {
-    let hash = words_of(key).fold(SEED, |hash, word| mixed(hash ^ word).wrapping_add(SEED));
+    mark_of_words(words_of(key))
+}
+
+#[inline]
+fn mark_of_words(key: impl Iterator<Item = u64>) -> u64 {
+    let hash = key.fold(SEED, |hash, word| mixed(hash ^ word).wrapping_add(SEED));
     mixed(hash) | 1
+}
+
+/// Why an entry has no place in a map that is filled anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoPlace {
+    /// Every slot is taken.
+    Full,
+    /// There is an entry of that key.
+    Twice,
+}
+
+/// The slot at which an entry belongs whose key is of these words, among `slots` that `word` reads; and its mark.
+pub(crate) fn slot_for(
+    key: &[u64],
+    (slots, stride): (usize, usize),
+    word: impl Fn(usize) -> u64,
+) -> Result<(usize, u64), NoPlace> {
+    let (mark, shape) = (mark_of_words(key.iter().copied()), Shape { slots, stride });
+    let mut slot = home(mark, slots);
+    for _ in 0..slots {
+        let at = shape.at(slot);
+        let has_key = || (0..key.len()).all(|nth| word(at + KEY + nth) == key[nth]);
+        match word(at + MARK) {
+            0 => return Ok((at, mark)),
+            found if found == mark && has_key() => return Err(NoPlace::Twice),
+            _ => slot = (slot + 1) % slots,
+        }
+    }
+    Err(NoPlace::Full)
+}
+
+/// The words that a key's slot begins with: its mark and the key.
+pub(crate) fn key_words<K: Message>(key: &K) -> Vec<u64> {
+    let mark = std::iter::once(mark_of(key));
+    mark.chain(words_of(key)).collect()
+}
+
+/// The slot at which the search for a key begins, of any number of slots but 0.
+pub(crate) fn home_of<K: Message>(key: &K, slots: usize) -> usize {
+    home(mark_of(key), slots)
+}
+
+fn home(mark: u64, slots: usize) -> usize {
+    let home = mark.checked_shr(64 - slots.trailing_zeros());
+    home.map_or(0, |home| home as usize % slots)
 }
 
 /// 2^64 divided by the golden ratio, made odd; and the start of the digits of pi.

@@ -3,6 +3,8 @@
 //! ```text
 //! step: u64        the step whose changes these are: one more than the steps that were committed before it
 //! count: u64       how many entries are in force
+//! undone: u64      how often entries were undone
+//! reset: u64       a step that starts all collections anew, until that is done
 //! entry[]: { place: byte offset in the region, old: the word that was there }
 //! ```
 //!
@@ -10,6 +12,10 @@
 //! as soon as the control word says that this step is committed, no entry is in force any more, and nothing has to be
 //! written for that. So the one store that commits messages and cells commits the collections too. What is found of a step
 //! that isn't committed is undone, last entry first, and only then the count goes back to zero: done twice, it does the same.
+//!
+//! A step that starts everything anew logs nothing, since it may change gigabytes: it says before its commit that it does, and
+//! empties the collections afterwards. A life that finds such a step committed does it again, from the start, before it looks at
+//! anything; one that finds it not committed forgets it.
 //!
 //! Everything is a relaxed store of a word, in an order that a Release store or fence keeps.
 
@@ -39,17 +45,38 @@ pub(crate) struct Space {
 impl Space {
     pub(crate) fn new(own: &Region, entry: &SectionEntry) -> Result<Self, AttachError> {
         let words = Words::new(own.memory(), entry.offset, entry.len / 8);
-        Ok(Self {
+        Ok(Self::over(entry, in_range(own, entry, words)?))
+    }
+
+    /// Over the words of its section, which may be read-only: then only loads are made.
+    pub(crate) fn over(entry: &SectionEntry, words: Words) -> Self {
+        Self {
             name: entry.name.as_str().into(),
-            words: in_range(own, entry, words)?,
+            words,
             offset: entry.offset,
             len: entry.len,
-        })
+        }
     }
 
     #[inline]
     pub(crate) fn load(&self, word: usize) -> u64 {
         self.words.at(word).load(Ordering::Relaxed)
+    }
+
+    /// Which of its words begins at byte `place` of the region.
+    pub(crate) fn word_at(&self, place: u64) -> Option<usize> {
+        let at = usize::try_from(place).ok()?.checked_sub(self.offset)?;
+        (at < self.len && at.is_multiple_of(8)).then_some(at / 8)
+    }
+
+    /// Makes it what it was at first.
+    fn empty(&self) {
+        for word in self.words.as_slice() {
+            // A page that nobody has written to isn't made dirty.
+            if word.load(Ordering::Relaxed) != 0 {
+                word.store(0, Ordering::Relaxed);
+            }
+        }
     }
 }
 
@@ -100,6 +127,9 @@ impl<const MISTAKE: u8> UndoLog<MISTAKE> {
             count: Cell::new(0),
         };
         log.recover().map_err(|problem| off(own, entry, problem))?;
+        if MISTAKE != mistake::RESET_NOT_RESUMED {
+            log.finish_reset(steps);
+        }
         Ok(Some(Rc::new(log)))
     }
 
@@ -166,6 +196,38 @@ impl<const MISTAKE: u8> UndoLog<MISTAKE> {
         self.count.set(0);
     }
 
+    /// Says that the running step, which changes no collection otherwise, starts all of them anew, if it is committed.
+    pub(crate) fn announce_reset(&self) {
+        if MISTAKE == mistake::RESET_BEFORE_COMMIT {
+            self.spaces.iter().for_each(Space::empty);
+        }
+        // The commit's Release store orders it before the step counts.
+        self.words
+            .at(undo_word::RESET)
+            .store(self.step.get(), Ordering::Relaxed);
+    }
+
+    /// Does what a step has announced that is the last one committed, number `steps`; forgets what no commit followed. Idempotent.
+    pub(crate) fn finish_reset(&self, steps: u64) {
+        let word = self.words.at(undo_word::RESET);
+        let step = word.load(Ordering::Relaxed);
+        if step == 0 {
+            return;
+        }
+        if step == steps {
+            self.spaces.iter().for_each(Space::empty);
+        }
+        if step == steps || MISTAKE != mistake::RESET_KEPT {
+            // Release: whoever finds nothing announced finds it done.
+            word.store(0, Ordering::Release);
+        }
+    }
+
+    /// The mistake of that name.
+    pub(crate) fn empty(&self) {
+        self.words.at(undo_word::COUNT).store(0, Ordering::Release);
+    }
+
     /// Undoes all that the running step has changed.
     pub(crate) fn undo(&self) {
         if self.count.get() > 0 {
@@ -193,6 +255,12 @@ impl<const MISTAKE: u8> UndoLog<MISTAKE> {
             }
         }
         self.count.set(mark);
+        let undone = self.words.at(undo_word::UNDONE);
+        // Before the count: an observer that has seen what is undone here, and no entry for it, finds another number.
+        undone.store(
+            undone.load(Ordering::Relaxed).wrapping_add(1),
+            Ordering::Relaxed,
+        );
         if MISTAKE != mistake::UNDO_KEPT {
             // Release: what was undone is in place before the entries are out of force.
             self.words
@@ -287,11 +355,8 @@ impl<const MISTAKE: u8> UndoLog<MISTAKE> {
 
     /// Where byte `place` of the region is: in which collection, and which word of it.
     fn find(&self, place: u64) -> Option<(&Space, usize)> {
-        let place = usize::try_from(place).ok()?;
-        self.spaces.iter().find_map(|space| {
-            let at = place.checked_sub(space.offset)?;
-            (at < space.len && at.is_multiple_of(8)).then_some((space, at / 8))
-        })
+        let mut spaces = self.spaces.iter();
+        spaces.find_map(|space| Some((space, space.word_at(place)?)))
     }
 
     /// The mistake of that name.
