@@ -100,27 +100,9 @@ impl Blame {
         Ok(Self(all))
     }
 
-    /// Judges the end of a life that is reaped, before the next one begins.
+    /// Judges the end of a life, before the next one begins: once, whether it is told of by the reap, or by a later supervisor that finds
+    /// what this one didn't live to judge.
     pub(crate) fn judge(
-        &mut self,
-        plan: &Plan,
-        view: &BusView,
-        (partition, incarnation): (usize, u64),
-        cause: &Cause,
-    ) -> Judgement {
-        let mut all = Judgement::default();
-        let accused = self.0.iter_mut();
-        for accused in accused.filter(|one| one.id.partition == partition) {
-            let one = accused.judge_life(plan, view, incarnation, cause);
-            all.excuses |= one.excuses;
-            all.gives_up = all.gives_up.or(one.gives_up);
-            all.resets = all.resets.or(one.resets);
-        }
-        all
-    }
-
-    /// Judges the end of the last life of an earlier run, if its supervisor hasn't: before any life of this one.
-    pub(crate) fn judge_left(
         &mut self,
         plan: &Plan,
         view: &BusView,
@@ -132,6 +114,7 @@ impl Blame {
             |one: &&mut Accused| one.id.partition == partition && one.tally.0.judged != incarnation;
         for accused in self.0.iter_mut().filter(is_open) {
             let one = accused.judge_life(plan, view, incarnation, cause);
+            all.excuses |= one.excuses;
             all.gives_up = all.gives_up.or(one.gives_up);
             all.resets = all.resets.or(one.resets);
         }

@@ -30,7 +30,7 @@ impl Supervisor {
             let Some(cause) = self.cause_left(life, before) else {
                 continue;
             };
-            let judged = self.blame.judge_left(&self.plan, &self.view, life, &cause);
+            let judged = self.blame.judge(&self.plan, &self.view, life, &cause);
             // Nothing runs yet that could wait for the disk in vain.
             let reset = judged.resets.map_or(Ok(()), |reset| {
                 let kept = reset.state.write(&self.plan);
