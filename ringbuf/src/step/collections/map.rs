@@ -402,7 +402,7 @@ pub(crate) fn slot_for(
     word: impl Fn(usize) -> u64,
 ) -> Result<(usize, u64), NoPlace> {
     let (mark, shape) = (mark_of_words(key.iter().copied()), Shape { slots, stride });
-    let mut slot = home(mark, slots);
+    let mut slot = shape.home(mark);
     for _ in 0..slots {
         let at = shape.at(slot);
         let has_key = || (0..key.len()).all(|nth| word(at + KEY + nth) == key[nth]);
@@ -421,13 +421,9 @@ pub(crate) fn key_words<K: Message>(key: &K) -> Vec<u64> {
     mark.chain(words_of(key)).collect()
 }
 
-/// The slot at which the search for a key begins, of any number of slots but 0.
+/// The slot at which the search for a key begins, of any number of slots but 0: a region that one only looks at may say any.
 pub(crate) fn home_of<K: Message>(key: &K, slots: usize) -> usize {
-    home(mark_of(key), slots)
-}
-
-fn home(mark: u64, slots: usize) -> usize {
-    let home = mark.checked_shr(64 - slots.trailing_zeros());
+    let home = mark_of(key).checked_shr(64 - slots.trailing_zeros());
     home.map_or(0, |home| home as usize % slots)
 }
 
