@@ -133,13 +133,13 @@ pub(super) fn migrate(
         let left = dir.join(BusDirectory::region_file_name(owner));
         let left = open(&left, old, owner, boot_id);
         let left = left.map_err(|error| failed(plan, dir, error.to_string()))?;
-        let actors = |of: &'_ Plan| of.partitions.get(party).map(|one| one.actors.clone());
-        let (before, actors) = (
-            actors(old).unwrap_or_default(),
-            actors(plan).unwrap_or_default(),
-        );
-        fill(&left, &made, (&before, &actors), plan)
-            .map_err(|problem| failed(plan, dir, problem))?;
+        fill(
+            &left,
+            &made,
+            (actors(old, party), actors(plan, party)),
+            plan,
+        )
+        .map_err(|problem| failed(plan, dir, problem))?;
         passed();
     }
     let text = dir.join(format!("{TOPOLOGY_FILE}{SUFFIX}"));
@@ -173,6 +173,11 @@ pub(super) fn finish(dir: &Path, bus: &str) -> Result<(), BusError> {
     fs::remove_file(&marker).map_err(|source| io_error(bus, "removing", &marker, source))?;
     passed();
     Ok(())
+}
+
+/// The actors of a region's owner, which may be the host or the supervisor.
+fn actors(plan: &Plan, party: usize) -> &[ActorPlan] {
+    plan.partitions.get(party).map_or(&[], |one| &one.actors)
 }
 
 /// Everything that a region holds, into the one that takes its place.
