@@ -181,8 +181,9 @@ impl DeadLetters {
     /// An actor that is done handles none any more, nor does one of a bus that has ended. Returns at once, before any of them is
     /// handled; more than there are is all that there are now.
     ///
-    /// In such a step [`Receiver::received`](crate::Receiver::received) and [`Receiver::key`](crate::Receiver::key) are of what was
-    /// last received from the link itself, not of the letter.
+    /// So does one that the handler can't answer, for want of room or since nobody receives any more; what closes a link doesn't
+    /// hold its letters back. In such a step [`Receiver::received`](crate::Receiver::received) is of the link itself; the letter's
+    /// [`Receiver::key`](crate::Receiver::key) is the one that it had.
     pub fn requeue(&self, count: usize) {
         self.order(LetterOrder::Requeue, count);
     }

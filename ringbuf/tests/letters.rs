@@ -176,6 +176,24 @@ fn through_all_messages(region: &Region, dies: bool) {
     assert_eq!(sink.step(), None);
 }
 
+/// Where the actor goes on, the next steps get what lies on the link, and nothing else.
+#[test]
+fn a_letter_that_its_handler_unwound_with_stays() {
+    let region = bus(Layout::Sequenced);
+    let mut sink = Sink::begin(&region);
+    let kept = sink.set_aside(0, false);
+    assert!(matches!(kept, SetAside::Kept(_)), "{kept:?}");
+    sink.core.begin_requeue(&sink.letters);
+    assert_eq!(sink.handle(), Some(item(0)));
+    sink.core.abandon();
+    for nth in 1..MESSAGES {
+        assert_eq!(sink.step(), Some(item(nth)));
+    }
+    assert_eq!(sink.step(), None);
+    assert_eq!(tally(&region), [1, 0, 0, 0]);
+    assert_eq!(sink.requeue(Verdict::Keep), (Some(item(0)), true));
+}
+
 #[test]
 fn without_room_nothing_is_done_or_the_message_is_dropped() {
     let region = bus(Layout::Sequenced);

@@ -213,21 +213,26 @@ impl Actor for Relay {
     }
 }
 
-/// Whoever waits for room in an outgoing link drops letters when it is told to.
-#[test]
-fn letters_are_dropped_while_an_output_is_full() {
-    let trap = Trap::default();
+/// A relay with an output of that capacity, and the host at both ends.
+fn relay(trap: &Trap, capacity: usize) -> Inline {
     let mut plan = Topology::builder("requeued");
     let (out, input) = plan.link_with::<Item>("items", options(Layout::Sequenced));
-    let (relay_out, relay_in) = plan.link::<Item>("relayed", 8);
+    let (relay_out, relay_in) = plan.link::<Item>("relayed", capacity);
     plan.host().sends(out).receives(relay_in);
+    let trap = trap.clone();
     plan.partition("relay")
         .actor("relay", (input, relay_out), move |(items, out)| Relay {
             items,
             out,
             trap: trap.clone(),
         });
-    let mut bus = plan.build().unwrap().inline(0).unwrap();
+    plan.build().unwrap().inline(0).unwrap()
+}
+
+/// Whoever waits for room in an outgoing link drops letters when it is told to.
+#[test]
+fn letters_are_dropped_while_an_output_is_full() {
+    let mut bus = relay(&Trap::default(), 8);
     send(&bus, "items");
     run(&mut bus);
     let letters = bus.dead_letters("items").unwrap();
@@ -235,4 +240,27 @@ fn letters_are_dropped_while_an_output_is_full() {
     letters.drop(1);
     run(&mut bus);
     assert_eq!((letters.len(), letters.counts().dropped), (0, 1));
+}
+
+/// One that can't be answered stays, and its actor goes on: what ends that is the next message of the link.
+#[test]
+fn letters_stay_while_an_output_is_closed() {
+    let trap = Trap::default();
+    let mut bus = relay(&trap, 128);
+    let mut items = bus.sender::<Item>("items").unwrap();
+    for seq in 0..=BAD[0] {
+        items.try_send(Item::new(seq)).unwrap();
+    }
+    run(&mut bus);
+    bus.receiver::<Item>("relayed").unwrap().close().unwrap();
+    trap.0.store(true, Ordering::SeqCst);
+    let letters = bus.dead_letters("items").unwrap();
+    letters.requeue(1);
+    run(&mut bus);
+    assert_eq!((letters.len(), letters.counts().requeued), (1, 0));
+    assert!(!items.is_closed());
+    items.try_send(Item::new(BAD[0] + 1)).unwrap();
+    run(&mut bus);
+    assert!(items.is_closed());
+    assert_eq!((letters.len(), letters.counts().requeued), (1, 0));
 }

@@ -111,6 +111,8 @@ pub(crate) struct Images {
     source: Vec<u8>,
     middle: Vec<u8>,
     sink: Vec<u8>,
+    /// Which letters are to be handled again: the one order that a life's end may change.
+    requeue_to: u64,
 }
 
 /// A directory in shared memory. Removed when dropped, with what lies in it.
@@ -254,6 +256,7 @@ impl Bus {
             source: self.source.image()?,
             middle: self.middle.image()?,
             sink: self.sink.image()?,
+            requeue_to: self.requeue_to()?,
         })
     }
 
@@ -265,7 +268,40 @@ impl Bus {
     pub(crate) fn restore(&self, images: &Images) -> Result<(), Failure> {
         self.source.restore(&images.source)?;
         self.middle.restore(&images.middle)?;
-        self.sink.restore(&images.sink)
+        self.sink.restore(&images.sink)?;
+        self.requeue_below(images.requeue_to)
+    }
+
+    /// Messages that were to be set aside.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Broken`] if the region isn't of this harness.
+    pub(crate) fn asides(&self) -> Result<u64, Failure> {
+        let orders = self.court.as_ref().map(Court::orders).transpose()?;
+        Ok(orders.map_or(0, |orders| orders.asides.len() as u64))
+    }
+
+    /// Below which place letters are to be handled again; 0 without any.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Broken`] if the region isn't of this harness.
+    pub(crate) fn requeue_to(&self) -> Result<u64, Failure> {
+        let orders = self.court.as_ref().map(Court::orders).transpose()?;
+        Ok(orders.map_or(0, |orders| orders.requeue_to))
+    }
+
+    /// Puts that back.
+    ///
+    /// # Errors
+    ///
+    /// As [`requeue_to`](Self::requeue_to).
+    pub(crate) fn requeue_below(&self, place: u64) -> Result<(), Failure> {
+        match &self.court {
+            Some(court) => court.requeue_below(place),
+            None => Ok(()),
+        }
     }
 }
 

@@ -6,7 +6,10 @@ use std::cell::RefCell;
 use airssys_ringbuf::blame::{Aside, Charges, ChargesView};
 use airssys_ringbuf::region::SectionKind;
 
+use airssys_ringbuf::step::in_work;
+
 use crate::actors::MIDDLE;
+use crate::bus::Bus;
 use crate::failure::Failure;
 use crate::place::Place;
 
@@ -48,8 +51,51 @@ impl Court {
         }
     }
 
-    pub(crate) fn orders(&self) -> Orders {
-        self.orders.borrow().clone()
+    /// Those that stand now.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Broken`] if the region isn't of this harness.
+    pub(crate) fn orders(&self) -> Result<Orders, Failure> {
+        Ok(Orders {
+            requeue_to: self.view()?.requeue_to(LETTERED),
+            ..self.orders.borrow().clone()
+        })
+    }
+
+    /// The letter that made its handler panic stays where it is, and those behind it. A life that ended so is asked, as by
+    /// airssys-rt's supervisor, whether it had a letter in work; one that goes on isn't.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Broken`] if the regions aren't of this harness.
+    pub(crate) fn withdraw(&self, bus: &Bus, ended: bool) -> Result<(), Failure> {
+        let (inputs, outputs) = bus.ends();
+        let work = in_work(&bus.middle.seen, MIDDLE, inputs, outputs)?;
+        let letters = &work.inputs[bus.shape.inputs.len()];
+        if ended && letters.is_empty() {
+            return Ok(());
+        }
+        self.requeue_below(letters.start)
+    }
+
+    /// Has letters below this place handled again, and no others.
+    ///
+    /// # Errors
+    ///
+    /// As [`orders`](Self::orders).
+    pub(crate) fn requeue_below(&self, place: u64) -> Result<(), Failure> {
+        self.charges()?.requeue(LETTERED, place);
+        Ok(())
+    }
+
+    /// Orders again what a death has withdrawn.
+    ///
+    /// # Errors
+    ///
+    /// As [`orders`](Self::orders).
+    pub(crate) fn order_again(&self) -> Result<(), Failure> {
+        self.requeue_below(self.orders.borrow().requeue_to)
     }
 
     /// Has the message at `position` set aside, with whatever else is ordered, before the next life.

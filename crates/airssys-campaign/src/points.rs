@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::judge::{First, Kill, judge};
 use crate::process::OneCore;
 use crate::scenarios::{Life, RECOVERY, Scenario, body};
-use crate::snapshot::{Point, Trace, kill_at, trace};
+use crate::snapshot::{Point, Snapshot, Trace, kill_at, trace};
 use crate::watch::Watch;
 
 /// Incarnations: those before are a life's own.
@@ -184,7 +184,7 @@ impl Campaign {
                 watch: &seen,
             };
             for first in ORDERS {
-                self.judge_memory(at, &snapshot.image, first, JUDGING)
+                self.judge_memory(at, snapshot, first, JUDGING)
                     .map_err(place)?;
             }
         }
@@ -211,13 +211,13 @@ impl Campaign {
     fn judge_memory(
         &mut self,
         at: At<'_>,
-        image: &[u8],
+        snapshot: &Snapshot,
         first: First,
         nonce: u64,
     ) -> Result<(), Failure> {
         at.bus.restore(at.start)?;
         let waiting = at.waiting(first)?;
-        at.bus.middle.restore(image)?;
+        snapshot.restore(at.bus)?;
         self.judge(at, first, waiting, nonce)
     }
 
@@ -258,7 +258,7 @@ impl Campaign {
                 ))
             };
             bus.restore(&stage.start)?;
-            bus.middle.restore(&killed.image)?;
+            killed.restore(bus)?;
             if peers {
                 peers_move(bus, life).map_err(place)?;
             }
@@ -289,7 +289,7 @@ impl Campaign {
                 watch: &watch,
                 ..at
             };
-            self.judge_memory(at, &snapshot.image, first, JUDGING_SECOND)
+            self.judge_memory(at, snapshot, first, JUDGING_SECOND)
                 .map_err(place)?;
         }
         Ok(())

@@ -465,7 +465,14 @@ fn live(mistake: u8, bus: &Bus, life: Incarnation, steps: &[Plan]) -> Result<(),
     };
     let mut middle = attach(mistake, bus, marked)?;
     for plan in steps {
-        if middle.step(*plan)? == Turn::Unwound {
+        let turn = middle.step(*plan)?;
+        let panicked = matches!(plan, Plan::Panic | Plan::Unwind);
+        if let (true, Some(court)) = (panicked, &bus.court) {
+            // One store, to a region of its own: killed before the next marker is killed before it, or after.
+            skip();
+            court.withdraw(bus, turn == Turn::Unwound)?;
+        }
+        if turn == Turn::Unwound {
             drop(middle);
             // The marker before its recovery stands for that before the end of the step.
             middle = attach(mistake, bus, marked.reborn())?;

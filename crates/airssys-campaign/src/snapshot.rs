@@ -4,6 +4,7 @@
 //! instruction are what a kill there leaves. Instructions that change none are covered by the last one that did.
 
 use crate::bus::Bus;
+use crate::court::{Court, LETTERED};
 use crate::failure::{Failure, ensure};
 use crate::instructions::{Stepped, Stop};
 use crate::process::End;
@@ -40,6 +41,20 @@ pub(crate) struct Snapshot {
     pub(crate) point: Point,
     /// The middle's bytes.
     pub(crate) image: Vec<u8>,
+    /// Below which place letters were to be handled again.
+    pub(crate) requeue_to: u64,
+}
+
+impl Snapshot {
+    /// Puts all of it back.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Broken`] if it can't be written.
+    pub(crate) fn restore(&self, bus: &Bus) -> Result<(), Failure> {
+        bus.middle.restore(&self.image)?;
+        bus.requeue_below(self.requeue_to)
+    }
 }
 
 /// A life, instruction by instruction.
@@ -81,11 +96,13 @@ pub(crate) fn trace(bus: &Bus, body: impl Fn() -> i32, from: usize) -> Result<Tr
         snapshots: vec![Snapshot {
             point,
             image: now.clone(),
+            requeue_to: bus.requeue_to()?,
         }],
         looks: 0,
         misjudged: None,
     };
     let mut looker = Looker::new(bus)?;
+    let charges = bus.court.as_ref().map(Court::view).transpose()?;
     loop {
         match child.step()? {
             Stop::Instruction => {
@@ -108,7 +125,11 @@ pub(crate) fn trace(bus: &Bus, body: impl Fn() -> i32, from: usize) -> Result<Tr
             }
         }
         bus.middle.image_into(&mut now)?;
-        let moved = trace.snapshots.last().is_none_or(|last| last.image != now);
+        let requeue_to = charges
+            .as_ref()
+            .map_or(0, |charges| charges.requeue_to(LETTERED));
+        let last = trace.snapshots.last();
+        let moved = last.is_none_or(|last| last.image != now || last.requeue_to != requeue_to);
         if let Some(open) = &mut looker {
             let compared = open.look(&now, moved);
             trace.looks = open.looks;
@@ -121,6 +142,7 @@ pub(crate) fn trace(bus: &Bus, body: impl Fn() -> i32, from: usize) -> Result<Tr
             trace.snapshots.push(Snapshot {
                 point,
                 image: now.clone(),
+                requeue_to,
             });
         }
     }

@@ -264,6 +264,9 @@ impl<const MISTAKE: u8> StepCore<MISTAKE> {
     /// Ends a step whose handler unwound: nothing of it remains.
     pub fn abandon(&mut self) {
         self.gate.shut();
+        if MISTAKE != mistake::REQUEUE_KEPT {
+            self.gate.requeue(None);
+        }
         let _ = self.survey();
         self.abort();
     }

@@ -83,6 +83,8 @@ pub const DROP_IN_TWO_STEPS: u8 = 36;
 pub const REQUEUE_NOT_TAKEN: u8 = 37;
 /// A letter is handled again by one step, and given back by the next.
 pub const REQUEUE_IN_TWO_STEPS: u8 = 38;
+/// A step goes on to get a letter after one that unwound with it.
+pub const REQUEUE_KEPT: u8 = 39;
 
 /// A collection's word is changed before the undo log has what was there.
 pub const CHANGED_BEFORE_LOGGED: u8 = 100;
@@ -175,7 +177,7 @@ pub const UNDO: [Mistake; 9] = [
 ];
 
 /// Every mistake, but for those of the undo log.
-pub const ALL: [Mistake; 38] = [
+pub const ALL: [Mistake; 39] = [
     new(
         PUBLISH_BEFORE_COMMIT,
         "publish before commit",
@@ -365,5 +367,10 @@ pub const ALL: [Mistake; 38] = [
         REQUEUE_IN_TWO_STEPS,
         "requeued letter taken by a second step",
         "a letter is handled more than once",
+    ),
+    new(
+        REQUEUE_KEPT,
+        "requeue kept after a panic",
+        "a step that isn't about a letter gets it",
     ),
 ];

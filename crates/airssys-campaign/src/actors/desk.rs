@@ -34,7 +34,7 @@ impl Desk {
             letters: attach.letters(LETTERED, &names)?,
             aside: charges.aside(LETTERED),
             charges,
-            drops: court.orders().drops,
+            drops: court.orders()?.drops,
         })
     }
 

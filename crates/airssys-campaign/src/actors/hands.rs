@@ -167,8 +167,9 @@ impl Hands {
         for index in places.clone() {
             witness.shown(index, self.position(index));
         }
-        if let Some(letter) = self.mail.as_ref().and_then(|mail| mail.requeues) {
-            witness.shown(places.end, letter.place);
+        if let Some(mail) = &self.mail {
+            // None but the oldest was ever shown: without one nothing is above what is committed.
+            witness.shown(places.end, mail.requeues.map_or(0, |letter| letter.place));
         }
         witness.says(Phase::Handles);
     }

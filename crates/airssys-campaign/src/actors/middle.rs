@@ -161,8 +161,8 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
         })
     }
 
-    /// What is due about letters, as airssys-rt's runner has it; `None` if that is nothing.
-    fn look(&mut self) -> Result<Option<Turn>, Failure> {
+    /// What is due about letters, as airssys-rt's runner has it; `None` if that is nothing, or came to nothing.
+    fn look(&mut self, plan: Plan) -> Result<Option<Turn>, Failure> {
         let Self {
             core,
             hands,
@@ -191,16 +191,19 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
                 return Ok(Some(Turn::Busy));
             }
         }
-        if desk.has_requeue() {
-            return self.requeue().map(Some);
+        let waits = desk.aside.map(|_| Turn::Idle);
+        if desk.has_requeue()
+            && let Some(turn) = self.requeue(plan)?
+        {
+            return Ok(Some(turn));
         }
-        Ok(desk.aside.map(|_| Turn::Idle))
+        Ok(waits)
     }
 
-    /// A step that gets the oldest letter.
-    fn requeue(&mut self) -> Result<Turn, Failure> {
+    /// A step that gets the oldest letter; `None` if it came to nothing.
+    fn requeue(&mut self, plan: Plan) -> Result<Option<Turn>, Failure> {
         let Some(desk) = &self.desk else {
-            return Ok(Turn::Idle);
+            return Ok(None);
         };
         let letter = Requeued {
             place: desk.letters.oldest(),
@@ -209,6 +212,11 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
         self.hands.requeue(Some(letter));
         self.hands.begins();
         self.core.begin_requeue(&desk.letters);
+        if plan != Plan::Work {
+            let turn = self.panics(plan);
+            self.hands.requeue(None);
+            return Ok(Some(turn));
+        }
         let worked = self.verdict();
         mark_end(&mut self.marked, &self.hands);
         self.hands.says(Phase::Ends);
@@ -219,14 +227,14 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
             core, hands, desk, ..
         } = self;
         let Some(desk) = desk else {
-            return Ok(Turn::Idle);
+            return Ok(None);
         };
         let (outcome, _) = core.finish_requeue(&mut desk.letters, verdict)?;
         hands.says(Phase::Idle);
         Ok(match outcome.committed {
-            _ if core.is_done() => Turn::Done,
-            true => Turn::Busy,
-            false => Turn::Idle,
+            _ if core.is_done() => Some(Turn::Done),
+            true => Some(Turn::Busy),
+            false => None,
         })
     }
 
@@ -252,6 +260,19 @@ impl<const MISTAKE: u8> Middle<MISTAKE> {
                 end(&mut self.core, Verdict::Done)
             }
         }
+    }
+
+    /// What comes of a step that panics.
+    fn panics(&mut self, plan: Plan) -> Turn {
+        self.panic();
+        if plan == Plan::Unwind {
+            return Turn::Unwound;
+        }
+        mark_end(&mut self.marked, &self.hands);
+        self.hands.says(Phase::Ends);
+        self.core.abandon();
+        self.hands.says(Phase::Idle);
+        Turn::Idle
     }
 
     /// A step that panics after its work.
@@ -281,8 +302,8 @@ impl<const MISTAKE: u8> Subject for Middle<MISTAKE> {
         let pause = self.hands.life.pause;
         pause();
         self.marked = false;
-        if plan == Plan::Work
-            && let Some(turn) = self.look()?
+        if matches!(plan, Plan::Work | Plan::Panic | Plan::Unwind)
+            && let Some(turn) = self.look(plan)?
         {
             return Ok(turn);
         }
@@ -302,18 +323,7 @@ impl<const MISTAKE: u8> Subject for Middle<MISTAKE> {
             Plan::Work => self.verdict(),
             Plan::Retry => self.verdict().map(|_| Verdict::Abort),
             Plan::Idle | Plan::Rehearse => Ok(Verdict::Keep),
-            Plan::Panic => {
-                self.panic();
-                pause();
-                self.hands.says(Phase::Ends);
-                self.core.abandon();
-                self.hands.says(Phase::Idle);
-                return Ok(Turn::Idle);
-            }
-            Plan::Unwind => {
-                self.panic();
-                return Ok(Turn::Unwound);
-            }
+            Plan::Panic | Plan::Unwind => return Ok(self.panics(plan)),
         };
         mark_end(&mut self.marked, &self.hands);
         self.hands.says(Phase::Ends);

@@ -127,7 +127,7 @@ fn order(mistake: Mistake, all: bool) -> Vec<&'static Scenario> {
             "closed"
         }
         mistake::HINTS_FORGOTTEN => "hinted",
-        mistake::ASIDE_NOT_TAKEN..=mistake::REQUEUE_IN_TWO_STEPS => "letters",
+        mistake::ASIDE_NOT_TAKEN..=mistake::REQUEUE_KEPT => "letters",
         _ => "mixed",
     };
     let mut order: Vec<_> = SCENARIOS.iter().collect();

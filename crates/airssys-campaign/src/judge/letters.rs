@@ -50,7 +50,7 @@ pub(crate) fn fates(
             let desk = Desk {
                 bus,
                 committed,
-                orders: court.orders(),
+                orders: court.orders()?,
                 tally: tally(bus)?,
             };
             desk.check_rings()?;
@@ -69,17 +69,18 @@ pub(crate) fn flow_of(input: usize, positions: &[u64]) -> Flow {
     flow
 }
 
-/// At the end all that was ordered is done.
+/// At the end all that was ordered is done; only drops, where the end was that nobody `receives` answers.
 ///
 /// # Errors
 ///
 /// [`Failure::Violated`] if it isn't.
-pub(crate) fn check_obeyed(bus: &Bus, committed: &Progress) -> Result<(), Failure> {
-    let Some(orders) = bus.court.as_ref().map(Court::orders) else {
+pub(crate) fn check_obeyed(bus: &Bus, committed: &Progress, receives: bool) -> Result<(), Failure> {
+    let Some(orders) = bus.court.as_ref().map(Court::orders).transpose()? else {
         return Ok(());
     };
     let [kept, overflowed, requeued, dropped] = tally(bus)?;
-    let due = orders.drop_to.max(orders.requeue_to).min(kept);
+    let requeue_to = if receives { orders.requeue_to } else { 0 };
+    let due = orders.drop_to.max(requeue_to).min(kept);
     ensure!(
         kept + overflowed == orders.asides.len() as u64 && requeued + dropped >= due,
         "ended with {orders:?} while {kept} are set aside, {overflowed} dropped for want of room, {requeued} handled again, \

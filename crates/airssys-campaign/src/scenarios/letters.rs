@@ -41,7 +41,7 @@ const ASIDE: Life = Life {
 };
 
 /// Each life sets a message aside, by its first step that isn't about what was ordered otherwise.
-pub(super) const LETTERS: [Life; 4] = [
+pub(super) const LETTERS: [Life; 8] = [
     ASIDE,
     // Both orders, over a lap of the letters' ring.
     Life {
@@ -88,6 +88,58 @@ pub(super) const LETTERS: [Life; 4] = [
             ..BLAME
         }),
         steps: &[Plan::Work, Plan::Work],
+        ..ASIDE
+    },
+    // The link has been emptied by the next step: it asks for what isn't there.
+    Life {
+        name: "handled again, panics",
+        shape: Shape {
+            inputs: &[Wire::sequenced(8), Wire::contiguous(1)],
+            ..ASIDE.shape
+        },
+        limit: 16,
+        blame: Some(Blame {
+            earlier: 1,
+            ..BLAME
+        }),
+        steps: &[Plan::Work, Plan::Panic, Plan::Work, Plan::Work],
+        ..ASIDE
+    },
+    // The one behind it stays, too.
+    Life {
+        name: "handled again, panics, another incarnation",
+        limit: 16,
+        style: style(Receives::Drain, Sends::Value),
+        blame: Some(Blame {
+            earlier: 1,
+            requeue_to: 2,
+            ..BLAME
+        }),
+        steps: &[Plan::Work, Plan::Unwind, Plan::Work],
+        ..ASIDE
+    },
+    // The letter stays, and the actor goes on: what ends it is a message of the link that it can't answer.
+    Life {
+        name: "handled again, no receiver",
+        sink_ends: 1,
+        limit: u64::MAX,
+        ..ASIDE
+    },
+    // Nothing is left on the link of the letters.
+    Life {
+        name: "handled again, no more input",
+        shape: Shape {
+            inputs: &[Wire::contiguous(2), Wire::sequenced(1)],
+            ..ASIDE.shape
+        },
+        style: style(Receives::Copies, Sends::Slice),
+        limit: u64::MAX,
+        source_ended: true,
+        blame: Some(Blame {
+            earlier: 1,
+            requeue_to: 2,
+            ..BLAME
+        }),
         ..ASIDE
     },
 ];
