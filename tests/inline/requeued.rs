@@ -214,7 +214,7 @@ impl Actor for Relay {
 }
 
 /// A relay with an output of that capacity, and the host at both ends.
-fn relay(trap: &Trap, capacity: usize) -> Inline {
+fn relay(trap: &Trap, capacity: u64) -> Inline {
     let mut plan = Topology::builder("requeued");
     let (out, input) = plan.link_with::<Item>("items", options(Layout::Sequenced));
     let (relay_out, relay_in) = plan.link::<Item>("relayed", capacity);
