@@ -367,3 +367,71 @@ impl Accused {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
+
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::prelude::*;
+
+    struct Poisoned(Receiver<u64>);
+
+    impl Actor for Poisoned {
+        fn step(&mut self) -> Result<Step, Refused> {
+            assert!(self.0.try_recv().is_none(), "every message is a bad one");
+            Ok(Step::Idle)
+        }
+    }
+
+    /// A supervisor dies between any two of its stores: what the next one finds is judged again, or was.
+    #[test]
+    fn a_letter_is_withdrawn_once_however_often_that_is_cut_short() {
+        let mut topology = Topology::builder("withdrawn");
+        let options = LinkOptions::new(8).dead_letters(2).max_attempts(1);
+        let (out, input) = topology.link_with::<u64>("bad", options);
+        topology.host().sends(out);
+        topology
+            .partition("poisoned")
+            .actor("poisoned", input, Poisoned);
+        let mut bus = topology.build().unwrap().inline(0).unwrap();
+        let mut bad = bus.sender::<u64>("bad").unwrap();
+        let monitor = bus.monitor();
+        let letters = bus.dead_letters("bad").unwrap();
+        let mut turn = || catch_unwind(AssertUnwindSafe(|| bus.run_until_idle(100).unwrap()));
+        for waiting in 1..=2 {
+            bad.try_send(waiting).unwrap();
+            assert!(turn().is_err());
+            assert!(turn().is_ok());
+            assert_eq!(letters.len() as u64, waiting);
+        }
+        letters.requeue(2);
+        assert!(turn().is_err());
+
+        let (plan, view) = (&*monitor.plan, &monitor.view);
+        let id = ActorId {
+            partition: 0,
+            actor: 0,
+        };
+        let life = (0, work_of(plan, view, id).unwrap().incarnation);
+        let cause = Cause::Panic(None);
+        let supervisor = || Blame::new(plan, view).unwrap();
+        let charges = supervisor().0[0].charges.clone();
+        let unjudged = charges.read();
+        assert_eq!(charges.view().requeue_to(0), 2);
+        assert!(supervisor().judge(plan, view, life, &cause).excuses);
+        let judged = charges.read();
+        assert_eq!((charges.view().requeue_to(0), judged.judged), (0, life.1));
+        // Killed behind the order, before the account.
+        charges.write(&unjudged);
+        assert!(supervisor().judge(plan, view, life, &cause).excuses);
+        assert_eq!(charges.view().requeue_to(0), 0);
+        assert_eq!(charges.read(), judged);
+        // Once the account has it, an order that was given since stands.
+        supervisor().order(plan, view, 0, (LetterOrder::Requeue, 1));
+        assert!(!supervisor().judge(plan, view, life, &cause).excuses);
+        assert_eq!(charges.view().requeue_to(0), 1);
+    }
+}
