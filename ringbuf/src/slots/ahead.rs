@@ -83,3 +83,40 @@ fn prefetch_for_writing(line: NonNull<u8>) {
 #[cfg(not(all(target_arch = "x86_64", not(miri))))]
 #[inline]
 fn prefetch_for_writing(_: NonNull<u8>) {}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is a test's failure")]
+
+    use super::*;
+
+    #[test]
+    fn a_batch_asks_for_each_line_once_and_for_none_beyond_what_is_owned() {
+        let memory = [0_u8; 4096];
+        let mut lines = LinesAhead::new(NonNull::from(&memory).cast(), 1000);
+        let mut asked = Vec::new();
+        for written in (100..=1000).step_by(100) {
+            lines.ask(written);
+            asked.push(lines.asked);
+        }
+        // 512 ahead of the batch's beginning are the batch's before; 960 is the last line below 1000.
+        assert_eq!(asked[..5], [640, 768, 832, 960, 1024]);
+        assert!(asked[4..].iter().all(|&asked| asked == 960 + LINE));
+        let mut nothing = LinesAhead::new(NonNull::from(&memory).cast(), 0);
+        nothing.ask(64);
+        assert_eq!(nothing.asked, AHEAD);
+    }
+
+    #[test]
+    fn small_messages_side_by_side_and_large_ones_are_not_asked_for() {
+        let ahead = |payload, layout| {
+            slots_ahead(&RingShape::with_layout(payload, 64, false, layout).unwrap())
+        };
+        assert_eq!(ahead(8, Layout::Contiguous), 0);
+        assert_eq!(ahead(8, Layout::Sequenced), 32);
+        assert_eq!(ahead(56, Layout::Contiguous), 9);
+        assert_eq!(ahead(248, Layout::Sequenced), 2);
+        assert_eq!(ahead(320, Layout::Contiguous), 1);
+        assert_eq!(ahead(328, Layout::Contiguous), 0);
+    }
+}
