@@ -46,7 +46,8 @@ pub struct Series {
     pub name: String,
     /// Messages a second that were due.
     pub rate: u64,
-    /// Messages a second that were done, from when the first was due until the last was there.
+    /// Messages a second that were done, from when the first was due until the last was there; of the floor by each thread, of
+    /// which every one keeps the whole schedule.
     pub achieved: f64,
     /// Of each partition, in the order of the messages' way.
     pub cores: Vec<usize>,

@@ -26,6 +26,8 @@
 
 #![allow(unsafe_code, reason = "payloads lie in shared memory")]
 
+mod ahead;
+
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use bytemuck::Pod;
 
 use crate::layout::{Layout, RingShape, credit_word, ring_word};
 use crate::memory::{Bytes, Memory, RangeError, WordArray};
+use crate::slots::ahead::{AHEAD, LinesAhead, STRIDE_MIN, ask_for, slots_ahead};
 use crate::word::{AtomicU64, Ordering, Word};
 
 /// The memory of one ring, as the algorithm sees it.
@@ -105,7 +108,8 @@ pub(crate) struct MappedRing {
     slots: Bytes,
     shape: RingShape,
     mask: u64,
-    prefetch: u64,
+    /// Slots between the one that is claimed and the one whose lines are asked for; 0 if none are.
+    ahead: u64,
     sender: WordArray<{ ring_word::COUNT }>,
     receiver: WordArray<{ credit_word::COUNT }>,
 }
@@ -127,7 +131,7 @@ impl MappedRing {
             slots,
             shape,
             mask: shape.capacity - 1,
-            prefetch: prefetch_distance(&shape),
+            ahead: slots_ahead(&shape),
             sender: WordArray::any(slots_in, ring)?,
             receiver: WordArray::any(credit_in, credit)?,
         })
@@ -171,21 +175,41 @@ impl MappedRing {
         self.shape.stamped.then(|| self.tail_word(position, 16))
     }
 
-    /// Writes payloads side by side, as far as the ring's memory goes; `values` is no longer than that.
+    /// Writes payloads side by side, as far as the ring's memory goes; `values` is no longer than that, nor than `owned`, the
+    /// claimable positions from `position` on.
     ///
     /// # Safety
     ///
     /// As for [`Storage::write`], for each of the positions, and the shape is dense for `T`.
-    pub(crate) unsafe fn write_run<T: Pod>(&self, position: u64, values: &[T]) {
+    pub(crate) unsafe fn write_run<T: Pod>(&self, position: u64, values: &[T], owned: u64) {
         debug_assert!(self.shape.is_dense::<T>());
         debug_assert!(values.len() as u64 <= self.until_wrap(position));
-        let first = self.payload(position).cast::<T>().as_ptr();
-        // SAFETY: a dense run that doesn't wrap is `values.len()` values from `first` on, inside the section; they are
-        // claimed by this producer, so `values`, a live borrow, isn't among them.
-        unsafe { first.copy_from_nonoverlapping(values.as_ptr(), values.len()) };
+        let first = self.payload(position);
+        let mut lines = LinesAhead::new(first, owned as usize * size_of::<T>());
+        let many = if size_of::<T>() < STRIDE_MIN {
+            values.len().max(1)
+        } else {
+            (2 * AHEAD / size_of::<T>()).max(1)
+        };
+        let mut written = 0;
+        for part in values.chunks(many) {
+            if size_of::<T>() >= STRIDE_MIN {
+                lines.ask((written + part.len()) * size_of::<T>());
+            }
+            // SAFETY: a dense run that doesn't wrap is `values.len()` values from `first` on, inside the section.
+            let slots = unsafe { first.cast::<T>().add(written) };
+            // SAFETY: as above; they are claimed by this producer, so `values`, a live borrow, isn't among them.
+            unsafe {
+                slots
+                    .as_ptr()
+                    .copy_from_nonoverlapping(part.as_ptr(), part.len());
+            }
+            written += part.len();
+        }
     }
 
-    /// Writes what `values` yields into the slots from `position` on, `most` at most, and returns how many that were.
+    /// Writes what `values` yields into the slots from `position` on, `most` at most, and returns how many that were. `owned`
+    /// positions from there on are claimable.
     ///
     /// # Safety
     ///
@@ -194,6 +218,7 @@ impl MappedRing {
         &self,
         position: u64,
         most: usize,
+        owned: u64,
         values: &mut impl Iterator<Item = T>,
     ) -> usize {
         if !self.shape.is_dense::<T>() {
@@ -208,7 +233,11 @@ impl MappedRing {
         }
         debug_assert!(most as u64 <= self.until_wrap(position));
         let first = self.payload(position).cast::<T>();
+        let mut lines = LinesAhead::new(first.cast(), owned as usize * size_of::<T>());
         for written in 0..most {
+            if size_of::<T>() >= STRIDE_MIN {
+                lines.ask((written + 1) * size_of::<T>());
+            }
             let Some(value) = values.next() else {
                 return written;
             };
@@ -299,19 +328,6 @@ fn note_fault(
 fn fault_of(words: &[AtomicU64], fault: usize, found: usize) -> Option<(u64, u64)> {
     let position = words[fault].load(Ordering::Acquire).checked_sub(1)?;
     Some((position, words[found].load(Ordering::Relaxed)))
-}
-
-/// About a kibibyte ahead the producer's fetching of lines hides behind its writing. For larger slots the hardware's own
-/// prefetcher does it, and ours only gets in its way.
-fn prefetch_distance(shape: &RingShape) -> u64 {
-    const AHEAD: usize = 1024;
-    const STRIDE_MAX: usize = 320;
-    let pays = shape.layout == Layout::Sequenced && shape.stride <= STRIDE_MAX;
-    if pays {
-        (AHEAD / shape.stride) as u64
-    } else {
-        0
-    }
 }
 
 impl Storage for MappedRing {
@@ -423,24 +439,11 @@ impl Storage for MappedRing {
 
     #[inline]
     fn prefetch(&self, position: u64) {
-        prefetch_for_writing(self.payload(position));
+        ask_for(self.payload(position), self.shape.stride);
     }
 
     #[inline]
     fn prefetch_distance(&self) -> u64 {
-        self.prefetch
+        self.ahead
     }
 }
-
-#[cfg(all(target_arch = "x86_64", not(miri)))]
-#[inline]
-fn prefetch_for_writing(line: NonNull<u8>) {
-    // SAFETY: a hint: it changes no register and no memory, and doesn't fault; processors without it do nothing.
-    unsafe {
-        std::arch::asm!("prefetchw [{}]", in(reg) line.as_ptr(), options(nostack, preserves_flags, readonly));
-    }
-}
-
-#[cfg(not(all(target_arch = "x86_64", not(miri))))]
-#[inline]
-fn prefetch_for_writing(_: NonNull<u8>) {}

@@ -12,7 +12,7 @@ use crate::report::{Level, say};
 use crate::supervisor::blame::Reset;
 use crate::supervisor::cause::Cause;
 use crate::supervisor::supervise::Supervisor;
-use crate::supervisor::writer::{Kept, PATIENCE, lost};
+use crate::supervisor::writer::{Kept, lost};
 
 /// A restart that waits until the state before it is kept.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Supervisor {
         self.slots[partition].reset = Some(PendingReset {
             reset,
             cause: cause.clone(),
-            until_ns: monotonic_ns().saturating_add(nanos(PATIENCE)),
+            until_ns: monotonic_ns().saturating_add(nanos(self.plan.disk_patience)),
         });
         if let Err(why) = asked {
             self.on_kept((life, Err(io::Error::other(why)))).await;
@@ -100,7 +100,8 @@ impl Supervisor {
         let slot = &self.slots[partition];
         let is_over = |pending: &PendingReset| pending.until_ns <= now_ns;
         if slot.reset.as_ref().is_some_and(is_over) {
-            let why = format!("the disk has not taken it within {PATIENCE:?}");
+            let patience = self.plan.disk_patience;
+            let why = format!("the disk has not taken it within {patience:?}");
             let kept: io::Result<PathBuf> = Err(io::Error::new(io::ErrorKind::TimedOut, why));
             let life = (partition, slot.incarnation);
             Box::pin(self.on_kept((life, kept))).await;

@@ -11,7 +11,6 @@ use std::sync::mpsc::{
     Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel,
 };
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -23,9 +22,6 @@ use crate::topology::model::Plan;
 
 /// Capsules that wait to be written: as many as a topology's default intensity lets happen in a while.
 const CAPSULES: usize = 16;
-
-/// How long the end of a bus waits for a disk, and a life for what was before it to be kept.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A life, by its partition and its number.
 pub(super) type LifeId = (usize, u64);
@@ -187,12 +183,13 @@ impl Drop for Writer {
             return;
         };
         drop(thread.jobs);
-        if thread.done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+        let patience = self.plan.disk_patience;
+        if thread.done.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
             let waiting = self.status.capsules().waiting;
             say(
                 Level::Warn,
                 format_args!(
-                    "{}: files are still being written after {PATIENCE:?}, {waiting} capsules among them; nobody waits for them any \
+                    "{}: files are still being written after {patience:?}, {waiting} capsules among them; nobody waits for them any \
                      longer",
                     self.plan.bus
                 ),

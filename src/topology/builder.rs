@@ -36,6 +36,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(1);
 /// OTP's default for a worker.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+const DISK_PATIENCE: Duration = Duration::from_secs(5);
 /// Time on the supervisor's clock.
 const HANG_AFTER: Duration = Duration::from_secs(5);
 
@@ -51,6 +52,8 @@ pub struct TopologyBuilder {
     pub(super) backoff_max: Duration,
     pub(super) leftover: Leftover,
     pub(super) drain_timeout: Duration,
+    /// Not for everybody: tests have no five seconds to lose.
+    pub(crate) disk_patience: Duration,
     lock_memory: Want,
     huge_pages: Want,
     pub(super) capsules: Option<CapsulePlan>,
@@ -110,6 +113,7 @@ impl TopologyBuilder {
             backoff_max: BACKOFF_MAX,
             leftover: Leftover::default(),
             drain_timeout: DRAIN_TIMEOUT,
+            disk_patience: DISK_PATIENCE,
             lock_memory: Want::default(),
             huge_pages: Want::default(),
             capsules: None,
@@ -303,6 +307,7 @@ impl TopologyBuilder {
             backoff_max: self.backoff_max,
             leftover: self.leftover,
             drain_timeout: self.drain_timeout,
+            disk_patience: self.disk_patience,
             lock_memory: self.lock_memory,
             huge_pages: self.huge_pages,
             migrations: self.migrations,

@@ -66,6 +66,8 @@ pub(crate) struct Plan {
     pub(crate) backoff_max: Duration,
     pub(crate) leftover: Leftover,
     pub(crate) drain_timeout: Duration,
+    /// How long the end of the bus waits for a disk, and a life for what was before it to be kept. No part of the digest.
+    pub(crate) disk_patience: Duration,
     pub(crate) lock_memory: Want,
     pub(crate) huge_pages: Want,
     /// How what an earlier program left is taken over.

@@ -8,7 +8,7 @@ pub(crate) mod keeper;
 pub(crate) mod poison;
 pub(crate) mod raid;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,6 +38,14 @@ pub(crate) fn bus_path(bus: &str) -> PathBuf {
 pub(crate) fn assert_no_trace(bus: &str) {
     let path = bus_path(bus);
     assert!(!path.exists(), "{} was left behind", path.display());
+}
+
+/// Removes a bus as an escalation leaves it for a look: its directory, and the one above if that was its last bus.
+pub(crate) fn remove_bus(path: impl AsRef<Path>) {
+    let path = path.as_ref();
+    std::fs::remove_dir_all(path).unwrap();
+    // Others' buses keep it, or one that began or ended meanwhile has removed it.
+    let _ = std::fs::remove_dir(path.parent().unwrap());
 }
 
 /// Looks until it is so: for what no event tells.

@@ -1,12 +1,13 @@
 //! An actor that some messages kill, in every way there is.
 
+use std::fs;
 use std::path::Path;
 
 use airssys_rt::prelude::*;
 use airssys_rt::{LinkIn, PartitionBuilder};
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::{Pid, Signal, getpid, getppid, kill_process};
 
-use super::Item;
+use super::{Item, await_that};
 
 /// How a message ends the life that handles it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,12 +17,19 @@ pub(crate) enum Kind {
     Fault,
     Exit,
     Hang,
+    /// A panic, once, of which the launching process sees nothing: it is stopped before. Which process that is tells [`UNSEEN`].
+    UnseenPanic,
+    /// The launching process is killed, and this one with it, by the kernel.
+    Orphan,
     /// It tells by a file that it is in work, and goes on once there is the file [`MENDED`].
     Wait,
 }
 
 /// With a file of this name in the working directory no message kills any more.
 pub(crate) const MENDED: &str = "mended";
+
+/// The file that holds the id of a process whose panic nobody sees.
+pub(crate) const UNSEEN: &str = "unseen";
 
 /// Messages that kill, by their numbers.
 pub(crate) type Bad = &'static [(u64, Kind)];
@@ -84,13 +92,41 @@ pub(crate) fn handle(seq: u64, bad: Bad) {
         Kind::Hang => loop {
             std::hint::spin_loop();
         },
+        Kind::UnseenPanic => {
+            if !Path::new(UNSEEN).exists() {
+                stop(getppid().unwrap());
+                fs::write(UNSEEN, std::process::id().to_string()).unwrap();
+                panic!("message {seq} is a bad one");
+            }
+        }
+        Kind::Orphan => {
+            kill_process(getppid().unwrap(), Signal::KILL).unwrap();
+            loop {
+                std::thread::park();
+            }
+        }
         Kind::Wait => {
-            std::fs::write(in_work(seq, std::process::id()), "").unwrap();
+            fs::write(in_work(seq, std::process::id()), "").unwrap();
             while !is_mended() {
                 std::thread::yield_now();
             }
         }
     }
+}
+
+/// Stops a process, and comes back when none of its threads does anything any more.
+fn stop(process: Pid) {
+    kill_process(process, Signal::STOP).unwrap();
+    let threads = format!("/proc/{}/task", process.as_raw_nonzero());
+    let is_stopped = |thread: std::io::Result<fs::DirEntry>| {
+        let stat = fs::read_to_string(thread.ok()?.path().join("stat")).ok()?;
+        let (_, state) = stat.rsplit_once(") ")?;
+        Some(state.starts_with('T'))
+    };
+    await_that("a stop", || {
+        let mut threads = fs::read_dir(&threads).unwrap();
+        threads.all(|thread| is_stopped(thread) == Some(true))
+    });
 }
 
 /// Handles up to `batch` items in a step, if they let it.

@@ -2,7 +2,7 @@
 
 use crate::{
     capsules, collections, endings, failures, family, hoarder, host, kills, memory, namespaces,
-    places, poison, resume, signals, trace, untrusted,
+    places, poison, resume, signals, trace, unjudged, untrusted,
 };
 
 /// One test, run by a process of its own.
@@ -96,6 +96,19 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "a_message_that_kills_its_supervisor_too_is_set_aside",
         hoarder::the_launcher_dies_too,
+    ),
+    Case {
+        name: "a_panic_is_judged_by_who_resumes_the_bus_if_nobody_saw_it",
+        run: unjudged::panic_unseen,
+        check_stderr: unjudged::what_is_to_blame_was_told,
+    },
+    case(
+        "a_process_that_died_with_its_supervisor_blames_nothing",
+        unjudged::orphan,
+    ),
+    case(
+        "a_hosted_partition_that_died_with_its_process_blames_nothing",
+        unjudged::hosted,
     ),
     case(
         "three_letters_in_a_row_end_the_topology",
@@ -245,6 +258,13 @@ pub(crate) const HELPERS: &[(&str, fn())] = &[
     ("join-twice", endings::join_twice),
     ("resume-traffic", resume::resume_traffic),
     ("resume-poisoned", hoarder::resume_poisoned),
+    ("run-panics", unjudged::run_panics),
+    (
+        "run-panics-and-starts-anew",
+        unjudged::run_panics_and_starts_anew,
+    ),
+    ("run-orphaned", unjudged::run_orphaned),
+    ("run-driven", unjudged::run_driven),
     ("finish-and-stay", resume::finish_and_stay),
     ("crash-on-a-full-disk", capsules::crash_on_a_full_disk),
     ("launch-inside", namespaces::launch_one_inside),

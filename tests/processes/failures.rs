@@ -8,7 +8,7 @@ use airssys_rt::{Capsule, Cause, Crash, LaunchError, RunError, Running, replay};
 use rustix::process::{Signal, kill_process};
 
 use crate::child::{Helper, pid};
-use crate::common::{Item, Seen, await_that, bus_path, join};
+use crate::common::{Item, Seen, await_that, bus_path, join, remove_bus};
 use crate::topologies::{
     CAPSULES, FAULTS, HANG_AFTER, LAUNCHES, differing, faulty, hanging, hopeless, once, oversized,
     traffic,
@@ -109,7 +109,7 @@ pub(crate) fn escalated(running: Running) -> String {
     for partition in &report.partitions {
         assert_eq!(partition.pid, None, "{}", partition.name);
     }
-    std::fs::remove_dir_all(directory).unwrap();
+    remove_bus(directory);
     why
 }
 

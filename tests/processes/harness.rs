@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_
 
 use crate::cases::Case;
 use crate::child::await_end;
-use crate::common::{PATIENCE, RUN, bus_path};
+use crate::common::{PATIENCE, RUN, bus_path, remove_bus};
 use crate::{CASE, child};
 
 /// Flags of the usual harness that take a value.
@@ -170,19 +170,35 @@ fn children() -> Vec<(Pid, String)> {
         .collect()
 }
 
-/// Removes and names the buses of this run that are left.
+/// Removes and names the buses of this run that are left, and the directory above them if it was left empty.
 fn clear_regions(run: &str) -> Vec<String> {
     let root = bus_path("any").parent().unwrap().to_owned();
-    let Ok(buses) = fs::read_dir(root) else {
+    let Ok(buses) = fs::read_dir(&root) else {
         return Vec::new();
     };
     let left = buses.filter_map(|entry| {
         let name = entry.ok()?.file_name().into_string().ok()?;
         name.ends_with(&format!("-{run}")).then_some(name)
     });
-    let left: Vec<String> = left.collect();
+    let mut left: Vec<String> = left.collect();
     for name in &left {
-        let _ = fs::remove_dir_all(bus_path(name));
+        remove_bus(bus_path(name));
+    }
+    if stays_empty(&root) {
+        let _ = fs::remove_dir(&root);
+        left.push(format!("{} without a bus", root.display()));
     }
     left
+}
+
+/// Whether nothing is in it and nobody is about to change that: whoever begins or ends a bus has it empty for a moment.
+fn stays_empty(root: &Path) -> bool {
+    let since = Instant::now();
+    while fs::read_dir(root).is_ok_and(|mut buses| buses.next().is_none()) {
+        if since.elapsed() > GRACE {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    false
 }

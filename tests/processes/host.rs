@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::retry_on_intr;
 
 use crate::common::host::{Waiting, drive, receive_all, send_items};
-use crate::common::{Item, Seen, await_that, bus_path, join, patiently};
+use crate::common::{Item, Seen, await_that, bus_path, join, patiently, remove_bus};
 use crate::kills::{Random, kill};
 use crate::topologies::{FINITE, between_hosts, hosted, relayed};
 
@@ -139,5 +139,5 @@ pub(crate) fn waiting_threads() {
         waiting.are_told();
     }
     // What an escalation leaves for a look.
-    std::fs::remove_dir_all(bus_path(between_hosts().unwrap().bus())).unwrap();
+    remove_bus(bus_path(between_hosts().unwrap().bus()));
 }

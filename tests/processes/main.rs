@@ -30,6 +30,7 @@ mod resume;
 mod signals;
 mod topologies;
 mod trace;
+mod unjudged;
 mod untrusted;
 
 use std::process::ExitCode;

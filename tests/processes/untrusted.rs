@@ -6,7 +6,7 @@ use airssys_rt::RunError;
 use airssys_rt::prelude::*;
 
 use crate::common::raid::{Place, between, is_still, is_survived, raided};
-use crate::common::{Item, bus_name, join};
+use crate::common::{Item, bus_name, join, remove_bus};
 use crate::kills::kill;
 
 const LAYOUTS: [Layout; 2] = [Layout::Sequenced, Layout::Contiguous];
@@ -78,7 +78,7 @@ pub(crate) fn ends_the_partition() {
     let RunError::Escalated { why, directory, .. } = error else {
         panic!("{error}");
     };
-    std::fs::remove_dir_all(directory).unwrap();
+    remove_bus(directory);
     assert!(why.starts_with("partition `victim`: exit code 70"), "{why}");
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use airssys_rt::prelude::*;
 use airssys_rt::{Capsule, Crash, ReplayError, Replayed, Report, RunError, replay};
 
-use crate::common::{bus_name, bus_path, join};
+use crate::common::{bus_name, bus_path, join, remove_bus};
 
 #[message]
 #[derive(Debug, PartialEq)]
@@ -341,7 +341,7 @@ fn a_thread_that_hangs_leaves_a_capsule() {
     }
     let error = join(running).unwrap_err();
     may_go_on.store(true, Ordering::SeqCst);
-    fs::remove_dir_all(bus_path(&bus)).unwrap();
+    remove_bus(bus_path(&bus));
     let RunError::Escalated { report, .. } = error else {
         panic!("{error}");
     };

@@ -8,8 +8,8 @@ use airssys_rt::prelude::*;
 use airssys_rt::{BusError, Cause, LaunchError, RunError, TopologyBuilder};
 
 use crate::common::{
-    Item, Seen, assert_no_trace, await_that, bus_name, bus_path, join, patiently, sink, source,
-    three_stages,
+    Item, Seen, assert_no_trace, await_that, bus_name, bus_path, join, patiently, remove_bus, sink,
+    source, three_stages,
 };
 
 /// Receives `enough` messages and is done.
@@ -138,7 +138,7 @@ fn hang(tag: &str, hang_after: Duration, asked_to_stop: bool) -> String {
     }
     let error = join(running).unwrap_err();
     free.store(true, Ordering::SeqCst);
-    std::fs::remove_dir_all(bus_path(&bus)).unwrap();
+    remove_bus(bus_path(&bus));
     let RunError::Escalated { why, report, .. } = error else {
         panic!("{error}");
     };

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use airssys_rt::prelude::*;
 use airssys_rt::{RunError, TrySendError};
 
-use crate::common::{Item, Seen, assert_no_trace, await_that, bus_name, bus_path, join, source};
+use crate::common::{
+    Item, Seen, assert_no_trace, await_that, bus_name, bus_path, join, remove_bus, source,
+};
 
 /// What the test and its actors share.
 #[derive(Default)]
@@ -322,7 +324,7 @@ fn give_up(bus: &str, mut plan: airssys_rt::TopologyBuilder) -> String {
     };
     assert_eq!(directory, bus_path(bus).display().to_string());
     assert!(bus_path(bus).exists(), "an escalation leaves its regions");
-    std::fs::remove_dir_all(bus_path(bus)).unwrap();
+    remove_bus(bus_path(bus));
     why
 }
 

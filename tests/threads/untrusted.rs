@@ -7,7 +7,7 @@ use airssys_rt::prelude::*;
 use airssys_rt::{RunError, TopologyBuilder};
 
 use crate::common::raid::{Place, between, is_still, is_survived, raided};
-use crate::common::{Item, await_that, bus_name, join};
+use crate::common::{Item, await_that, bus_name, join, remove_bus};
 
 const LAYOUTS: [Layout; 2] = [Layout::Sequenced, Layout::Contiguous];
 
@@ -51,7 +51,7 @@ fn a_trusted_link_ends_the_partition_with_an_error_that_names_the_peer() {
         let RunError::Escalated { why, directory, .. } = error else {
             panic!("{error}");
         };
-        std::fs::remove_dir_all(directory).unwrap();
+        remove_bus(directory);
         let (found, _) = place.spoilt();
         let names = format!("the position of its peer `feed` is {found}, impossible");
         assert!(why.starts_with("partition `victim`: "), "{why}");

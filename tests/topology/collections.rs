@@ -177,7 +177,15 @@ fn migrations_lead_from_another_type_to_one_that_there_is() {
     let capacity: fn(&mut TopologyBuilder, &str) = |plan, state| {
         plan.migrate_capacity("base", state);
     };
+    let of_nobody: fn(&mut TopologyBuilder, &str) = |plan, state| {
+        plan.migrate_capacity("book", state);
+    };
     for (state, migrate, problem) in [
+        (
+            "all",
+            of_nobody,
+            "migration of `book/all`: there is no such actor;",
+        ),
         ("last", of_map, "it is a cell: use `.migrate(..)`"),
         (
             "all",

@@ -21,7 +21,7 @@ mod victim;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use airssys_ringbuf::message;
@@ -249,7 +249,11 @@ pub(crate) fn round(seed: u64) -> Result<Tally, Failure> {
             if draws.trusted && is_corrupt_peer(&why) =>
         {
             // A trusted peer that is corrupt ends the bus. It is left for a look, of which there is none here.
-            std::fs::remove_dir_all(directory).map_err(|error| broken(&error))?;
+            std::fs::remove_dir_all(&directory).map_err(|error| broken(&error))?;
+            if let Some(root) = Path::new(&directory).parent() {
+                // Others' buses keep it.
+                let _ = std::fs::remove_dir(root);
+            }
             return Ok(Tally {
                 writes: count.get(),
                 ..Tally::default()

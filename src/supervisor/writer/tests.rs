@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::files::held::hold;
 use crate::prelude::*;
-use crate::{Capsule, Monitor, Running};
+use crate::{Capsule, Monitor, RunError, Running, TopologyBuilder};
 
 /// Ends its life over every odd number. Counts the even ones.
 struct Picky {
@@ -39,8 +39,11 @@ impl Scratch {
     fn states(&self) -> usize {
         let entries = fs::read_dir(&self.0).unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
+        let is_draft =
+            |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with('.');
         paths
             .filter(|path| path.extension().is_some_and(|found| found == "state"))
+            .filter(|path| !is_draft(path))
             .count()
     }
 }
@@ -53,6 +56,10 @@ impl Drop for Scratch {
 
 /// Two actors that fall over odd numbers, each in a partition of its own: `first` has its state start anew after three.
 fn launch(tag: &str, kept: &Path) -> Running {
+    launch_with(tag, kept, |_| {})
+}
+
+fn launch_with(tag: &str, kept: &Path, extend: impl FnOnce(&mut TopologyBuilder)) -> Running {
     let mut plan = Topology::builder("writer");
     plan.bus(format!("writer-{tag}-{}", std::process::id()))
         .capsules(kept, 4, 1 << 20)
@@ -66,6 +73,7 @@ fn launch(tag: &str, kept: &Path) -> Running {
             .reset_state(kept)
             .actor(name, ends, |(numbers, handled)| Picky { numbers, handled });
     }
+    extend(&mut plan);
     plan.build().unwrap().launch(Launch::Threads).unwrap()
 }
 
@@ -176,4 +184,41 @@ fn a_stop_waits_for_no_reset() {
     assert_eq!(handled(&report.monitor, "first"), 1);
     let letters = report.links[0].dead_letters.unwrap();
     assert_eq!((letters.set_aside, report.links[0].received), (2, 3));
+}
+
+#[test]
+fn a_disk_that_takes_nothing_ends_the_wait_for_it() {
+    let scratch = Scratch::new("never");
+    let held = hold(&scratch.0);
+    let running = launch_with("never", &scratch.0, |plan| {
+        plan.disk_patience = Duration::ZERO;
+    });
+    send(&running, "first", &[0, 1, 1, 1, 2]);
+    // Its end waits no longer for the capsules.
+    let joining = thread::spawn(move || running.join());
+    await_that("the end", || joining.is_finished());
+    let error = joining.join().unwrap().unwrap_err();
+    let RunError::Escalated {
+        why,
+        directory,
+        report,
+        ..
+    } = error
+    else {
+        panic!("{error}");
+    };
+    assert!(
+        why.contains("; what it was can't be kept: the disk has not taken it within 0ns"),
+        "{why}"
+    );
+    let monitor = report.monitor;
+    let letters = report.links[0].dead_letters.unwrap();
+    assert_eq!((handled(&monitor, "first"), letters.set_aside), (1, 2));
+    assert_eq!(monitor.capsules().waiting, 3);
+    drop(held);
+    await_that("the disk", || monitor.capsules().waiting == 0);
+    await_that("the state", || scratch.states() == 1);
+    let bus = Path::new(&directory);
+    fs::remove_dir_all(bus).unwrap();
+    let _ = fs::remove_dir(bus.parent().unwrap());
 }

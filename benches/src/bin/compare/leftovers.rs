@@ -92,5 +92,7 @@ fn clear(prefix: &str) -> bool {
             }
         }
     }
+    // Empty, if that was the last bus.
+    let _ = fs::remove_dir(&buses);
     found
 }

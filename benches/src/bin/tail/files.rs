@@ -149,7 +149,7 @@ mod tests {
         );
         let text = text::render(&report).unwrap();
         assert!(
-            text.contains("| one-way-threads | 0 1 | response | 11 | 20 | 1.00 | 1.00 | - |"),
+            text.contains("| one-way-threads | 0 1 | response | 10 | 20 | 1.00 | 1.00 | - |"),
             "{text}"
         );
     }

@@ -53,8 +53,6 @@ impl Measured {
     pub(crate) fn new(series: &Series, starts: Duration, outcome: &Outcome) -> Self {
         let times = &outcome.times;
         let first_ns = times.iter().map(|times| times.due_ns).min().unwrap_or(0);
-        let last_ns = times.iter().map(|times| times.done_ns).max().unwrap_or(0);
-        let took_s = last_ns.saturating_sub(first_ns).max(1) as f64 / 1e9;
         let seconds = split(times, first_ns, SECOND).into_iter().map(histogram);
         let intervals = split(times, first_ns, INTERVAL).into_iter();
         let service = || histogram(times.iter().map(Times::service_ns));
@@ -67,7 +65,7 @@ impl Measured {
             max_ns: intervals
                 .map(|of_one| of_one.into_iter().max().unwrap_or(0))
                 .collect(),
-            achieved: times.len() as f64 / took_s,
+            achieved: achieved(series, times, first_ns),
             restarts: outcome.restarts,
         }
     }
@@ -95,6 +93,18 @@ impl Measured {
     }
 }
 
+/// Messages a second that were done: of the floor by each of its threads, which keep the whole schedule each.
+fn achieved(series: &Series, times: &[Times], first_ns: u64) -> f64 {
+    let schedules = match series.launch {
+        Some(_) => 1,
+        None => series.placement.cores.len(),
+    };
+    let last_ns = times.iter().map(|times| times.done_ns).max().unwrap_or(0);
+    // The last message is due before the time is over, by which it isn't done any faster.
+    let took = Duration::from_nanos(last_ns.saturating_sub(first_ns)).max(series.schedule.lasts);
+    times.len() as f64 / schedules as f64 / took.as_secs_f64()
+}
+
 /// The responses by which interval their message was due in.
 fn split(times: &[Times], first_ns: u64, interval: Duration) -> Vec<Vec<u64>> {
     let mut intervals = Vec::new();
@@ -111,6 +121,41 @@ fn split(times: &[Times], first_ns: u64, interval: Duration) -> Vec<Vec<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What one who keeps the schedule takes down, each message done `late_ns` after it was due.
+    fn kept(series: &Series, late_ns: u64) -> impl Iterator<Item = Times> {
+        let schedule = series.schedule;
+        (0..schedule.count()).map(move |number| {
+            let due_ns = schedule.due_ns(7, number);
+            Times {
+                due_ns,
+                sent_ns: due_ns,
+                done_ns: due_ns + late_ns,
+            }
+        })
+    }
+
+    #[test]
+    fn who_keeps_the_schedule_achieves_its_rate_however_many_threads_the_floor_has() {
+        let lasts = Duration::from_secs(2);
+        let achieved = |one: &Series, times: Vec<Times>| {
+            let outcome = Outcome { times, restarts: 0 };
+            let measured = Measured::new(one, Duration::ZERO, &outcome);
+            format!("{:.3}", measured.achieved)
+        };
+        for cores in [&[0][..], &[0, 1], &[0, 1, 2, 3]] {
+            let all = Series::all_of(10, Duration::ZERO, lasts, cores);
+            let [floor, link, ..] = &all[..] else {
+                panic!("a floor, and more");
+            };
+            let of_each = floor.placement.cores.iter();
+            let together = of_each.flat_map(|_| kept(floor, 1_000));
+            assert_eq!(achieved(floor, together.collect()), "10.000");
+            assert_eq!(achieved(link, kept(link, 1_000).collect()), "10.000");
+            let two_seconds_late = kept(link, 2_100_000_000);
+            assert_eq!(achieved(link, two_seconds_late.collect()), "5.000");
+        }
+    }
 
     #[test]
     fn a_response_counts_for_the_interval_in_which_its_message_was_due() {

@@ -13,8 +13,9 @@ const HOW_TO_READ: &str = "\
 Messages are due by the clock at the series' rate, whether anybody keeps up or not. *Response* is from when a message was due until \
 its last consequence was there: whatever holds the sender up counts, for every message that was due meanwhile. *Service* is from when \
 it was really sent. *Floor* is how late a thread that does nothing but to keep the same schedule sees that a message is due, on each of \
-the cores at once, in a run of its own before the others: what the machine itself takes. One second of warm-up before each series is \
-not counted; all the rest is. A percentile is told with ten values above it or more, and is a dash otherwise. Microseconds.
+the cores at once, in a run of its own before the others: what the machine itself takes. *done/s* \
+of it is what each core did, *count* what all did. One second of warm-up before each series is not counted; all the rest is. A \
+percentile is told with ten values above it or more, and is a dash otherwise. Microseconds.
 
 *one-way*: from a pinned actor over one link to another. *round-trip*: and back. *tick-to-trade*: feed, book, strategy and gateway of \
 `examples/tick_to_trade`, four pinned partitions; some half of the ticks lead to an order, and those are timed. Messages take 40 to 56 \

@@ -7,8 +7,11 @@
 //! | `vector`, `last`, `map`, `table` | the collections |
 //! | `attach` | finding them in a region |
 //! | `view` | looking at them from outside |
+//! | `halt` | places at which tests hold a thread up |
 
 mod attach;
+#[cfg(test)]
+mod halt;
 mod last;
 mod map;
 mod store;

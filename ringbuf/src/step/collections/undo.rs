@@ -267,6 +267,8 @@ impl<const MISTAKE: u8> UndoLog<MISTAKE> {
                 .at(undo_word::COUNT)
                 .store(mark as u64, Ordering::Release);
         }
+        #[cfg(test)]
+        super::halt::pass();
         // Release: entries are out of force before others take their place.
         fence(Ordering::Release);
     }

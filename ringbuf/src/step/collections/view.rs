@@ -308,6 +308,8 @@ impl CollectionView {
             let found = &self.space.words.as_slice()[run.clone()];
             words.extend(found.iter().map(|word| word.load(Ordering::Relaxed)));
         }
+        #[cfg(test)]
+        super::halt::pass();
         fence(Ordering::Acquire);
         let step = self.undo.at(undo_word::STEP).load(Ordering::Acquire);
         if step != control.steps + 1 {
@@ -340,3 +342,6 @@ impl CollectionView {
 fn value<T: Message>(words: &[u64]) -> T {
     bytemuck::pod_read_unaligned(&bytemuck::cast_slice(words)[..size_of::<T>()])
 }
+
+#[cfg(test)]
+mod tests;
