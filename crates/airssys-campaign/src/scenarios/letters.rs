@@ -102,7 +102,7 @@ pub(super) const LETTERS: [Life; 8] = [
             earlier: 1,
             ..BLAME
         }),
-        steps: &[Plan::Work, Plan::Panic, Plan::Work, Plan::Work],
+        steps: &[Plan::Work, Plan::Panic, Plan::Work],
         ..ASIDE
     },
     // The one behind it stays, too.
@@ -123,6 +123,7 @@ pub(super) const LETTERS: [Life; 8] = [
         name: "handled again, no receiver",
         sink_ends: 1,
         limit: u64::MAX,
+        steps: &[Plan::Work, Plan::Work],
         ..ASIDE
     },
     // Nothing is left on the link of the letters.
