@@ -275,8 +275,8 @@ impl<T: Message> Producer<T> {
     /// the receiver together, like a slice's; if `values` panics, none of this call is.
     ///
     /// Nothing is taken out of `values` that there is no room for. An iterator that knows its length (`size_hint`) has room made for
-    /// all of it at once. It saves the copy that a slice takes; messages of kilobytes that lie in a slice already go faster by
-    /// [`send_slice`](Self::send_slice).
+    /// all of it at once. It saves the copy that a slice takes; messages of kilobytes go faster by [`send_slice`](Self::send_slice)
+    /// if they lie in a slice already, and by [`claim`](Self::claim), one by one, if they are made on the way.
     ///
     /// ```
     /// let (mut tx, mut rx) = airssys_ringbuf::Ring::<u64>::heap(4).unwrap();

@@ -15,6 +15,9 @@ pub(crate) type Sequenced = Bare<false>;
 /// Messages side by side, and a word that says how far they are published.
 pub(crate) type Contiguous = Bare<true>;
 
+/// Words beyond which messages of a batch are claimed one by one: an iterator's would be copied from the stack.
+const IN_PLACE_FROM: usize = 256;
+
 /// Our ring, in one of its layouts.
 #[derive(Debug)]
 pub(crate) struct Bare<const CONTIGUOUS: bool>;
@@ -49,6 +52,10 @@ impl<const W: usize> Tx<W> for Producer<[u64; W]> {
 
     #[inline]
     fn try_send_batch(&mut self, count: usize, write: impl Fn(usize, &mut [u64; W])) -> usize {
+        if W > IN_PLACE_FROM {
+            let mut send = |index| Tx::try_send(self, |words| write(index, words));
+            return (0..count).take_while(|&index| send(index)).count();
+        }
         self.send_iter((0..count).map(|index| value(|words| write(index, words))))
     }
 }
