@@ -175,17 +175,24 @@ impl MappedRing {
         self.shape.stamped.then(|| self.tail_word(position, 16))
     }
 
-    /// Writes payloads side by side, as far as the ring's memory goes; `values` is no longer than that, nor than `owned`, the
-    /// claimable positions from `position` on.
+    /// For a batch from `position` on, where `claimable` positions are the producer's.
+    #[inline]
+    fn lines_ahead<T>(&self, position: u64, claimable: u64) -> LinesAhead {
+        let owned = claimable.min(self.until_wrap(position)) as usize;
+        LinesAhead::new(self.payload(position), owned * size_of::<T>())
+    }
+
+    /// Writes payloads side by side, as far as the ring's memory goes; `values` is no longer than that, and `claimable`
+    /// positions from `position` on are the producer's.
     ///
     /// # Safety
     ///
     /// As for [`Storage::write`], for each of the positions, and the shape is dense for `T`.
-    pub(crate) unsafe fn write_run<T: Pod>(&self, position: u64, values: &[T], owned: u64) {
+    pub(crate) unsafe fn write_run<T: Pod>(&self, position: u64, values: &[T], claimable: u64) {
         debug_assert!(self.shape.is_dense::<T>());
         debug_assert!(values.len() as u64 <= self.until_wrap(position));
         let first = self.payload(position);
-        let mut lines = LinesAhead::new(first, owned as usize * size_of::<T>());
+        let mut lines = self.lines_ahead::<T>(position, claimable);
         let many = if size_of::<T>() < STRIDE_MIN {
             values.len().max(1)
         } else {
@@ -208,8 +215,8 @@ impl MappedRing {
         }
     }
 
-    /// Writes what `values` yields into the slots from `position` on, `most` at most, and returns how many that were. `owned`
-    /// positions from there on are claimable.
+    /// Writes what `values` yields into the slots from `position` on, `most` at most, and returns how many that were. `claimable`
+    /// positions from there on are the producer's.
     ///
     /// # Safety
     ///
@@ -218,7 +225,7 @@ impl MappedRing {
         &self,
         position: u64,
         most: usize,
-        owned: u64,
+        claimable: u64,
         values: &mut impl Iterator<Item = T>,
     ) -> usize {
         if !self.shape.is_dense::<T>() {
@@ -233,7 +240,7 @@ impl MappedRing {
         }
         debug_assert!(most as u64 <= self.until_wrap(position));
         let first = self.payload(position).cast::<T>();
-        let mut lines = LinesAhead::new(first.cast(), owned as usize * size_of::<T>());
+        let mut lines = self.lines_ahead::<T>(position, claimable);
         for written in 0..most {
             if size_of::<T>() >= STRIDE_MIN {
                 lines.ask((written + 1) * size_of::<T>());

@@ -133,11 +133,10 @@ pub(crate) fn stage_slice<T: Message>(outlet: &Outlet<MappedRing>, values: &[T])
         } else {
             u64::MAX
         };
-        let owned = outlet.claimable().min(ring.until_wrap(position));
         let (run, later) = rest.split_at(granted.min(most) as usize);
         if dense {
             // SAFETY: the one producer's outlet, positions just claimed, dense for `T`, no longer than to the wrap.
-            unsafe { ring.write_run(position, run, owned) };
+            unsafe { ring.write_run(position, run, outlet.claimable()) };
         } else {
             for (position, value) in (position..).zip(run) {
                 // SAFETY: the one producer's outlet, position just claimed, and the shape is one for `T`.
@@ -168,9 +167,8 @@ pub(crate) fn stage_iter<T: Message>(
         };
         let ring = &outlet.storage;
         let most = granted.min(ring.until_wrap(position)) as usize;
-        let owned = outlet.claimable().min(ring.until_wrap(position));
         // SAFETY: the one producer's outlet, positions just claimed, not beyond the wrap, and the shape is one for `T`.
-        let written = unsafe { ring.write_from(position, most, owned, values) };
+        let written = unsafe { ring.write_from(position, most, outlet.claimable(), values) };
         outlet.stage_run(written as u64);
         staged += written;
         if written < most {

@@ -51,11 +51,7 @@ impl LinesAhead {
     #[inline]
     pub(super) fn ask(&mut self, written: usize) {
         let end = (written + AHEAD).min(self.end);
-        while self.asked < end {
-            // SAFETY: the producer's slots reach `end` bytes from `first` on.
-            prefetch_for_writing(unsafe { self.first.add(self.asked) });
-            self.asked += LINE;
-        }
+        self.asked = ask_between(self.first, self.asked, end);
     }
 }
 
@@ -63,12 +59,18 @@ impl LinesAhead {
 #[inline]
 pub(super) fn ask_for(slot: NonNull<u8>, stride: usize) {
     prefetch_for_writing(slot);
-    let mut line = LINE;
-    while line < stride {
-        // SAFETY: inside the slot.
-        prefetch_for_writing(unsafe { slot.add(line) });
-        line += LINE;
+    ask_between(slot, LINE, stride);
+}
+
+/// Asks for the lines that begin at `from` bytes after `first` and below `end`, all in the producer's slots; where the next one does.
+#[inline]
+fn ask_between(first: NonNull<u8>, mut from: usize, end: usize) -> usize {
+    while from < end {
+        // SAFETY: the slots reach `end` bytes from `first` on.
+        prefetch_for_writing(unsafe { first.add(from) });
+        from += LINE;
     }
+    from
 }
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
